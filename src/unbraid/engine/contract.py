@@ -1,0 +1,38 @@
+"""The contract that every separator keeps, whatever computes it.
+
+A separator answers all stems and all queries of a batch of chunks in one call, so the trunk of a net
+runs once. It knows nothing of songs, files or overlap: that is the engine's work.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from unbraid.signal import Samples
+from unbraid.spec import Spec
+
+
+@dataclass(frozen=True)
+class Separated:
+    """One answer.
+
+    stems: ``[batch, stem, channel, time]``, in the order of ``Spec.stems``.
+    asked: ``[batch, query, channel, time]``, or None if nothing was asked.
+    presence: ``[batch, query]``, 0 (not there) to 1 (there), or None.
+    """
+
+    stems: Samples
+    asked: Samples | None = None
+    presence: Samples | None = None
+
+
+class Separator(Protocol):
+    """Anything that takes chunks apart; safe to be called from several threads at once."""
+
+    @property
+    def spec(self) -> Spec: ...
+
+    def __call__(self, mix: Samples, queries: Samples | None = None) -> Separated:
+        """Take ``mix[batch, channel, time]`` apart; ``queries[batch, query, embedding]`` asks for more."""
+        ...
