@@ -44,11 +44,11 @@ class Audio:
 
     @property
     def channels(self) -> int:
-        return self.samples.shape[0]
+        return len(self.samples)
 
     @property
     def seconds(self) -> float:
-        return self.samples.shape[1] / self.rate
+        return float(self.samples.shape[1] / self.rate)
 
 
 @dataclass(frozen=True)

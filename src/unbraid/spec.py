@@ -1,4 +1,4 @@
-"""The facts of a separator that everybody around it needs: the engine to cut the song, the router to ask, the screen to tell."""
+"""The facts of a separator that everybody around it needs: engine, router, screen."""
 
 from __future__ import annotations
 

@@ -1,0 +1,126 @@
+"""From stems to what is written: two-stem sums, the residual, one common gain, and the grid of the format.
+
+Null by construction. Let Q round to the grid of the output format, m be the mix and s_i the written stems, all times
+one gain g. On the grid the residual is not the rounded difference but the difference of the rounded values,
+
+    r = Q(g m) - sum_i Q(g s_i),
+
+an integer number of steps, so ``sum_i Q(g s_i) + r = Q(g m)`` holds bit for bit. With float32 output g = 1, Q is the
+identity, and the sum is exact to the rounding of float32 additions (about -140 dB). The same rule makes ``no_vocals``
+the exact complement of ``vocals``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from unbraid.engine.source import BLOCK, Source
+from unbraid.errors import UsageError
+from unbraid.signal import Samples
+
+Depth = Literal[16, 24, "float32"]
+Gain = Literal["common", "none"]
+
+_DITHER_SALT = 0x5EED
+
+
+@dataclass(frozen=True)
+class Output:
+    """One file to be: a stem as separated, or the mix minus what ``minus`` names."""
+
+    name: str
+    minus: tuple[str, ...] | None = None
+
+
+def outputs(stems: tuple[str, ...], wanted: tuple[str, ...], two_stems: str | None, residual: bool) -> list[Output]:
+    """The files of a song, in order; their sum, the residual included, is the mix.
+
+    ``two_stems`` replaces everything else by that stem and its complement.
+    """
+    unknown = [name for name in (*wanted, *((two_stems,) if two_stems else ())) if name not in stems]
+    if unknown:
+        raise UsageError(f"no stem is called {', '.join(unknown)}; this model has {', '.join(stems)}")
+    if two_stems:
+        files = [Output(two_stems), Output(f"no_{two_stems}", (two_stems,))]
+    else:
+        files = [Output(name) for name in stems if name in wanted]
+    if residual:
+        files.append(Output("residual", tuple(file.name for file in files)))
+    return files
+
+
+@dataclass(frozen=True)
+class Mixdown:
+    """Everything that :func:`render` needs of a song.
+
+    mix, stems: what was heard and what was taken out of it, at the song's rate, equally long.
+    files: see :func:`outputs`. gain: applied to all alike. depth: the grid to round to, None for no rounding
+    (float32, lossy formats). seed: of the dither.
+    """
+
+    mix: Source
+    stems: Mapping[str, Source]
+    files: list[Output]
+    gain: float = 1.0
+    depth: Depth | None = None
+    seed: int = 0
+
+
+def blocks(song: Mixdown) -> Iterator[dict[str, Samples]]:
+    """The files' samples, block by block: name -> ``[channel, time]``."""
+    generators = {
+        name: np.random.default_rng([song.seed, _DITHER_SALT, order]) for order, name in enumerate(song.stems)
+    }
+    dither_of_mix = np.random.default_rng([song.seed, _DITHER_SALT, len(song.stems)])
+    for start in range(0, song.mix.length, BLOCK):
+        stop = min(start + BLOCK, song.mix.length)
+        mix = to_grid(song.mix.read(start, stop), song.gain, song.depth, dither_of_mix)
+        done: dict[str, Samples] = {}
+        for file in song.files:
+            if file.minus is None:
+                samples = song.stems[file.name].read(start, stop)
+                done[file.name] = to_grid(samples, song.gain, song.depth, generators[file.name])
+            else:
+                done[file.name] = _difference(mix, [done[name] for name in file.minus])
+        yield done
+
+
+def _difference(mix: Samples, parts: list[Samples]) -> Samples:
+    """``mix - sum(parts)`` in float64, where multiples of 2^-23 are exact; so is the result in float32 up to 1."""
+    total = mix.astype(np.float64)
+    for part in parts:
+        total -= part
+    return total.astype(np.float32)
+
+
+def to_grid(samples: Samples, gain: float, depth: Depth | None, generator: np.random.Generator) -> Samples:
+    """``samples * gain`` rounded to the grid of ``depth``.
+
+    16 bit gets triangular dither of one step (Lipshitz, Wannamaker and Vanderkooy 1992), which turns the rounding error
+    into noise that does not follow the signal; samples that lie on the grid already, digital silence among them, are
+    left alone.
+    """
+    scaled = samples * np.float32(gain) if gain != 1.0 else samples
+    if depth not in (16, 24):
+        return scaled
+    steps = scaled.astype(np.float64) * (1 << (int(depth) - 1))
+    rounded = np.rint(steps)
+    if depth == 16:
+        off_grid = steps != rounded
+        if off_grid.any():
+            noise = generator.random(steps.shape) - generator.random(steps.shape)
+            rounded = np.where(off_grid, np.rint(steps + noise), rounded)
+    return (rounded / (1 << (int(depth) - 1))).astype(np.float32)
+
+
+def common_gain(peak: float, gain: Gain, depth: Depth | None) -> float:
+    """The one factor for all files of a song: 1 unless an integer or lossy format would clip at ``peak``.
+
+    Full scale of n bit is ``1 - 2^(1-n)``; a further step of room is left for rounding and dither.
+    """
+    ceiling = 1.0 - 2.0 ** (3 - (16 if depth is None else int(depth))) if depth != "float32" else np.inf
+    return min(1.0, float(ceiling) / peak) if gain == "common" and peak > 0 else 1.0

@@ -1,0 +1,100 @@
+"""More than one pass over a song: time shifts and bags of models, averaged.
+
+Shifts (Demucs 2019, section 4.3): the song is delayed by a random time of up to half a second, taken apart, and
+shifted back; the mean over several delays is a little better than any one. A bag (Demucs v3) is several models whose
+answers are averaged, with a weight for each model and stem; a fine-tuned bag gives each stem to one model alone.
+
+Both come to a list of passes with one coefficient for each stem, so that a song's answer is
+
+    out_k = sum over passes p of  c_pk * answer_pk,      c_pk = weight_mk / (shifts * sum_m weight_mk)
+
+and a pass whose coefficients are zero for every wanted stem is not run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from unbraid.engine.contract import Separator
+from unbraid.engine.progress import Meter, OnProgress, StopAsked, never
+from unbraid.engine.run import Schedule, run, steps
+from unbraid.engine.source import ShiftedSource, Source, track_normalized
+from unbraid.errors import ModelError, UsageError
+from unbraid.signal import Samples
+
+MAX_SHIFT_S = 0.5
+
+
+@dataclass(frozen=True)
+class Member:
+    """A separator of a bag and its weight for each stem."""
+
+    separator: Separator
+    weights: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One way through the song: who, delayed by how many samples, counted how much for each stem."""
+
+    separator: Separator
+    delay: int
+    coefficients: Samples
+
+
+Sink = Callable[[int, Pass, Samples], None]
+"""Takes (pass number, pass, passage ``[stem, channel, time]`` already multiplied by the coefficients)."""
+
+
+def passes(members: Sequence[Member], wanted: Sequence[str], shifts: int, seed: int) -> list[Pass]:
+    """What has to be run for the ``wanted`` stems. The delays are drawn from ``seed``."""
+    if shifts < 0:
+        raise UsageError(f"shifts is {shifts}; give 0 for none, or a small positive number")
+    stems = members[0].separator.spec.stems
+    weights = np.array([member.weights for member in members], np.float64)
+    total = weights.sum(0)
+    if weights.shape[1] != len(stems) or (total <= 0).any():
+        raise ModelError(f"a bag's weights {weights.tolist()} leave a stem of {', '.join(stems)} without a model")
+    wanted_mask = np.array([stem in wanted for stem in stems])
+    generator = np.random.default_rng(seed)
+    todo = []
+    for member, row in zip(members, weights, strict=True):
+        limit = int(MAX_SHIFT_S * member.separator.spec.rate)
+        # Drawn also for members that are not run, so that a stem does not depend on which others are wanted.
+        delays = generator.integers(0, limit + 1, shifts).tolist() or [0]
+        if not row[wanted_mask].any():
+            continue
+        share = np.where(wanted_mask, row / total / max(shifts, 1), 0.0).astype(np.float32)
+        todo += [Pass(member.separator, delay, share) for delay in delays]
+    return todo
+
+
+def run_passes(
+    todo: Sequence[Pass],
+    source: Source,
+    schedule: Schedule,
+    sink: Sink,
+    on_progress: OnProgress | None = None,
+    stop_asked: StopAsked = never,
+) -> None:
+    """Run every pass and hand its passages to ``sink``, in order, each pass covering the whole source."""
+    work = sum(steps(source.length + each.delay, each.separator, schedule) for each in todo)
+    meter = Meter("separate", work, on_progress, stop_asked)
+    for number, each in enumerate(todo):
+        spec = each.separator.spec
+        mean, scale, heard = 0.0, 1.0, source
+        if spec.normalize == "track":
+            normalized = track_normalized(source)
+            mean, scale, heard = normalized.mean, normalized.scale, normalized
+        if each.delay:
+            heard = ShiftedSource(heard, each.delay)
+        skip = each.delay
+        share = each.coefficients[:, None, None]
+        for passage in run(each.separator, heard, schedule, meter):
+            kept = passage.stems[..., skip:] if skip else passage.stems
+            skip = max(0, skip - passage.stems.shape[-1])
+            if kept.shape[-1]:
+                sink(number, each, share * (kept * np.float32(scale) + np.float32(mean)))

@@ -1,0 +1,86 @@
+"""Float32 audio parked on the disk, so that memory does not grow with the song.
+
+Files are read and written by position, not memory-mapped: mapped pages count as the process's memory, and a full disk
+under a mapping is a signal that kills the process instead of an error that can be told.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from unbraid.errors import OutputError
+from unbraid.signal import Samples
+
+_BYTES = 4
+
+
+class Spool:
+    """Audio ``[channel, time]`` in a file, interleaved; a Source once it has been filled.
+
+    Raises OutputError naming the file when the disk refuses it.
+    """
+
+    def __init__(self, path: Path, channels: int) -> None:
+        self._path, self._channels, self._length = path, channels, 0
+        try:
+            self._file = path.open("w+b", buffering=0)
+        except OSError as error:
+            raise OutputError(f"{path.parent}: cannot write here ({error.strerror})") from error
+
+    @property
+    def channels(self) -> int:
+        return self._channels
+
+    @property
+    def length(self) -> int:
+        return self._length
+
+    def append(self, block: Samples) -> None:
+        self.write(self._length, block)
+
+    def write(self, start: int, block: Samples) -> None:
+        """Put ``block[channel, time]`` at ``start``; a gap before it reads as zeros."""
+        assert block.shape[0] == self._channels
+        data = memoryview(block.T.astype(np.float32, order="C").tobytes())
+        offset = start * self._channels * _BYTES
+        try:
+            while data:
+                written = os.pwrite(self._file.fileno(), data, offset)
+                data, offset = data[written:], offset + written
+        except OSError as error:
+            raise OutputError(f"{self._path.parent}: cannot write here ({error.strerror})") from error
+        self._length = max(self._length, start + block.shape[1])
+
+    def add(self, start: int, block: Samples) -> None:
+        """Add ``block`` to what lies at ``start``; beyond the end it is appended."""
+        known = min(max(self._length - start, 0), block.shape[1])
+        if known:
+            block = block.copy()
+            block[:, :known] += self.read(start, start + known)
+        self.write(start, block)
+
+    def read(self, start: int, stop: int) -> Samples:
+        """Samples ``[channel, stop - start]``."""
+        assert 0 <= start <= stop <= self._length
+        frame = self._channels * _BYTES
+        raw = os.pread(self._file.fileno(), (stop - start) * frame, start * frame)
+        flat = np.frombuffer(raw, np.float32)
+        return np.ascontiguousarray(flat.reshape(-1, self._channels).T)
+
+    def close(self) -> None:
+        """Close and delete."""
+        self._file.close()
+        self._path.unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,136 @@
+"""The JSON that lies beside a graph and says what it is; read strictly, since a graph may come from anywhere."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from unbraid.errors import ModelError
+from unbraid.spec import Normalize, Spec
+from unbraid.transform.stft import Pad, Stft
+
+Front = Literal["wave", "stft", "both"]
+Answer = Literal["wave", "mask", "both"]
+
+FORMAT = 1
+_LARGEST_SEGMENT_S = 3600
+
+
+@dataclass(frozen=True)
+class GraphFacts:
+    """What the runtime must know of a graph.
+
+    spec: what the engine sees.
+    front: which inputs the graph has: ``mix[batch, channel, time]``, ``stft[batch, channel, 2, freq, frame]``
+        (real and imaginary part), or both.
+    answer: "wave": ``wave[batch, stem, channel, time]``. "mask": ``mask[batch, stem, channel, freq, frame]``, real,
+        to be multiplied with the mix's STFT. "both": ``wave`` and ``stft[batch, stem, channel, 2, freq, frame]``,
+        whose inverse is added to it.
+    graph: the path of the ONNX file. sha256: of its bytes.
+    card: everything else in the JSON (training data, figures, licence), for the screen.
+    """
+
+    spec: Spec
+    front: Front
+    answer: Answer
+    graph: Path
+    sha256: str
+    stft: Stft | None = None
+    card: dict[str, Any] = field(default_factory=dict)
+
+
+def read_facts(path: Path) -> GraphFacts:
+    """The facts in ``path``, a JSON file beside its graph.
+
+    Raises ModelError naming the file and the first thing that is wrong.
+    """
+    try:
+        raw = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise ModelError(f"{path}: this file with the graph's facts is missing") from error
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise ModelError(f"{path}: is not a JSON file that can be read ({error})") from error
+    if not isinstance(raw, dict) or raw.get("format") != FORMAT:
+        raise ModelError(f'{path}: does not say "format": {FORMAT}, the one this version of unbraid reads')
+    return _Reader(path, raw).facts()
+
+
+class _Reader:
+    """Takes known keys out of a JSON object, each with the type it must have."""
+
+    def __init__(self, path: Path, raw: dict[str, Any]) -> None:
+        self._path, self._raw = path, dict(raw)
+        self._raw.pop("format")
+
+    def facts(self) -> GraphFacts:
+        name, graph = self._take("name", str), self._take("graph", str)
+        if Path(graph).name != graph:
+            raise self._wrong("graph", graph, "a file name in the same folder")
+        rate = self._take("rate", int)
+        spec = Spec(
+            name=name,
+            rate=rate,
+            channels=self._take("channels", int),
+            stems=tuple(self._take_names("stems")),
+            segment=self._take("segment", int),
+            fixed_length=True,
+            normalize=self._take_one("normalize", get_args(Normalize)),
+            scale_equivariant=self._take("scale_equivariant", bool),
+            silence_exact=self._take("silence_exact", bool, default=False),
+            embedding=self._take("embedding", int, default=None),
+        )
+        if spec.segment > _LARGEST_SEGMENT_S * rate:
+            raise self._wrong("segment", spec.segment, f"at most {_LARGEST_SEGMENT_S} s of samples")
+        front, answer = self._take_one("front", get_args(Front)), self._take_one("answer", get_args(Answer))
+        stft = self._take_stft() if front != "wave" or answer != "wave" else None
+        sha256 = self._take("sha256", str)
+        return GraphFacts(spec, front, answer, self._path.parent / graph, sha256, stft, self._raw)
+
+    def _take(self, key: str, kind: type, **default: Any) -> Any:
+        value = self._raw.pop(key, default.get("default"))
+        if value is None and "default" in default:
+            return None if default["default"] is None else default["default"]
+        if type(value) is not kind:
+            raise self._wrong(key, value, f"a value of type {kind.__name__}")
+        return value
+
+    def _take_one(self, key: str, allowed: tuple[str, ...]) -> Any:
+        value = self._take(key, str)
+        if value not in allowed:
+            raise self._wrong(key, value, f"one of {', '.join(allowed)}")
+        return value
+
+    def _take_names(self, key: str) -> list[str]:
+        names = self._take(key, list)
+        # Stem names become file names.
+        if not names or not all(isinstance(n, str) and n.replace("_", "a").isalnum() and len(n) < 40 for n in names):
+            raise self._wrong(key, names, "a list of names made of letters, digits and _")
+        return list(names)
+
+    def _take_stft(self) -> Stft:
+        raw = self._take("stft", dict)
+        n_fft, hop, pad = raw.get("n_fft"), raw.get("hop"), raw.get("pad")
+        sizes = type(n_fft) is int and type(hop) is int and hop > 0 and 2 * hop <= n_fft <= 1 << 20 and n_fft % hop == 0
+        if not sizes or pad not in get_args(Pad) or raw.get("window") != "hann":
+            raise self._wrong("stft", raw, "n_fft, hop (dividing it), window hann, pad zeros or demucs")
+        return Stft(n_fft, hop, pad)
+
+    def _wrong(self, key: str, value: object, allowed: str) -> ModelError:
+        return ModelError(f"{self._path}: {key} is {value!r}; it must be {allowed}")
+
+
+def read_graph(facts: GraphFacts) -> bytes:
+    """The bytes of the graph, checked against the sum in its facts before anything parses them."""
+    try:
+        data = facts.graph.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{facts.graph}: cannot be read ({error.strerror})") from error
+    found = hashlib.sha256(data).hexdigest()
+    if found != facts.sha256:
+        raise ModelError(
+            f"{facts.graph}: has SHA-256 {found[:12]}..., its JSON says {facts.sha256[:12]}...; fetch it again"
+        )
+    return data

@@ -1,0 +1,119 @@
+"""Short-time Fourier transform and its inverse in numpy: the maths that lies outside the exported graphs.
+
+Conventions. A signal is ``[..., time]``, a spectrum is complex64 ``[..., freq, frame]`` with
+``freq = n_fft // 2 + 1``. The window is the periodic Hann window. Frame ``k`` is centred on sample
+``k * hop``; what lies outside the signal is zero.
+
+Derivation of the inverse. Let ``w`` be the window, ``x`` the padded signal and ``X_k = F(w * x[k hop : k hop + n])``.
+``F^-1 X_k = w * x`` on frame k. Multiplying by ``w`` again and adding all frames gives ``x * sum_k w^2(. - k hop)``;
+dividing by that sum returns ``x`` wherever it is not zero (Griffin & Lim 1984, eq. 6: this is also the signal
+whose STFT is nearest to a modified ``X``). With ``hop <= n_fft / 2`` and the centring pad of ``n_fft / 2`` the sum is
+positive on every sample of the signal, so nothing is divided by zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unbraid.signal import Samples
+
+Spectrum = NDArray[np.complex64]
+Pad = Literal["zeros", "demucs"]
+
+
+def hann(n_fft: int) -> Samples:
+    """The periodic Hann window of ``n_fft`` samples."""
+    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Stft:
+    """One transform: sizes in samples and the padding convention.
+
+    ``pad="zeros"`` is the plain centred transform: ``1 + length // hop`` frames.
+    ``pad="demucs"`` is the one of Hybrid Demucs (Défossez 2021): ``ceil(length / hop)`` frames, whose middle
+    lies half a hop after the frame's own samples begin, reflected edges, the Nyquist bin dropped, and
+    amplitudes divided by ``sqrt(n_fft)``.
+    """
+
+    n_fft: int
+    hop: int
+    pad: Pad = "zeros"
+
+    def __post_init__(self) -> None:
+        # The overlap-add below works on whole hops, and the proof above needs two windows over every sample.
+        assert self.n_fft % self.hop == 0 and self.hop * 2 <= self.n_fft
+
+    @property
+    def freqs(self) -> int:
+        return self.n_fft // 2 + (1 if self.pad == "zeros" else 0)
+
+    def frames(self, length: int) -> int:
+        """How many frames ``length`` samples have."""
+        return 1 + length // self.hop if self.pad == "zeros" else -(-length // self.hop)
+
+    def forward(self, signal: Samples) -> Spectrum:
+        """``[..., time] -> [..., freq, frame]``."""
+        if self.pad == "zeros":
+            return self._analyse(_pad_zeros(signal, self.n_fft // 2, self.n_fft // 2))
+        frames, edge = self.frames(signal.shape[-1]), self.hop // 2 * 3
+        right = edge + frames * self.hop - signal.shape[-1]
+        padded = _pad_reflect(_pad_reflect(signal, edge, right), self.n_fft // 2, self.n_fft // 2)
+        spectrum = self._analyse(padded)[..., :-1, 2 : 2 + frames]
+        return np.ascontiguousarray(spectrum * np.float32(self.n_fft**-0.5))
+
+    def inverse(self, spectrum: Spectrum, length: int) -> Samples:
+        """``[..., freq, frame] -> [..., time]`` of ``length`` samples."""
+        if self.pad == "zeros":
+            start = self.n_fft // 2
+            return self._synthesise(spectrum, start, length)
+        # Undo the cut of forward(): the Nyquist bin and two frames at either edge return as zeros.
+        grow = [(0, 0)] * (spectrum.ndim - 2) + [(0, 1), (2, 2)]
+        whole = np.pad(spectrum, grow) * np.float32(self.n_fft**0.5)
+        return self._synthesise(whole, self.n_fft // 2 + self.hop // 2 * 3, length)
+
+    def _analyse(self, padded: Samples) -> Spectrum:
+        frames = np.lib.stride_tricks.sliding_window_view(padded, self.n_fft, axis=-1)[..., :: self.hop, :]
+        spectrum: Spectrum = np.fft.rfft(frames * hann(self.n_fft), axis=-1).astype(np.complex64, copy=False)
+        return np.ascontiguousarray(spectrum.swapaxes(-1, -2))
+
+    def _synthesise(self, spectrum: Spectrum, start: int, length: int) -> Samples:
+        """Overlap-add all frames and return samples ``start : start + length``."""
+        pieces = np.fft.irfft(np.ascontiguousarray(spectrum.swapaxes(-1, -2)), self.n_fft, axis=-1)
+        window = hann(self.n_fft)
+        windowed = (pieces * window).astype(np.float32, copy=False)
+        total = self._overlap_add(windowed)
+        weight = self._overlap_add(np.broadcast_to(np.square(window), windowed.shape[-2:]))
+        stop = min(start + length, total.shape[-1])
+        kept = (total[..., start:stop] / np.maximum(weight[start:stop], np.float32(1e-8))).astype(np.float32, copy=False)
+        missing = length - kept.shape[-1]
+        return _pad_zeros(kept, 0, missing) if missing else kept
+
+    def _overlap_add(self, pieces: Samples) -> Samples:
+        """Add ``[..., frame, n_fft]`` at steps of a hop: one addition for each of the ``n_fft / hop`` slices."""
+        frames, ratio = pieces.shape[-2], self.n_fft // self.hop
+        out = np.zeros((*pieces.shape[:-2], frames + ratio - 1, self.hop), np.float32)
+        for step in range(ratio):
+            out[..., step : step + frames, :] += pieces[..., step * self.hop : (step + 1) * self.hop]
+        return out.reshape(*out.shape[:-2], -1)
+
+
+def _pad_zeros(signal: Samples, left: int, right: int) -> Samples:
+    return np.pad(signal, [(0, 0)] * (signal.ndim - 1) + [(left, right)])
+
+
+def _pad_reflect(signal: Samples, left: int, right: int) -> Samples:
+    """Reflect at the edges; a signal too short to be reflected is first grown by zeros on its right.
+
+    The growth is Demucs' own (``pad1d``), and it is cut away again, so it matters only to short signals.
+    """
+    length, need = signal.shape[-1], max(left, right) + 1
+    if length < need:
+        grown = min(right, need - length)
+        signal, right = _pad_zeros(signal, need - length - grown, grown), right - grown
+        left -= need - length - grown
+    return np.pad(signal, [(0, 0)] * (signal.ndim - 1) + [(left, right)], mode="reflect")
