@@ -30,26 +30,32 @@ _DITHER_SALT = 0x5EED
 
 @dataclass(frozen=True)
 class Output:
-    """One file to be: a stem as separated, or the mix minus what ``minus`` names."""
+    """One file to be: ``mix`` times the mix plus the sum of ``share * stem``, all whole numbers.
+
+    A stem is itself, its complement is ``mix - stem``, the residual is the mix minus all other files.
+    """
 
     name: str
-    minus: tuple[str, ...] | None = None
+    mix: int
+    stems: Mapping[str, int]
 
 
 def outputs(stems: tuple[str, ...], wanted: tuple[str, ...], two_stems: str | None, residual: bool) -> list[Output]:
-    """The files of a song, in order; their sum, the residual included, is the mix.
+    """The files of a song, in order; with ``residual`` their sum is the mix.
 
-    ``two_stems`` replaces everything else by that stem and its complement.
+    ``two_stems`` replaces everything else by that stem and its complement. Raises UsageError.
     """
     unknown = [name for name in (*wanted, *((two_stems,) if two_stems else ())) if name not in stems]
     if unknown:
         raise UsageError(f"no stem is called {', '.join(unknown)}; this model has {', '.join(stems)}")
     if two_stems:
-        files = [Output(two_stems), Output(f"no_{two_stems}", (two_stems,))]
+        files = [Output(two_stems, 0, {two_stems: 1}), Output(f"no_{two_stems}", 1, {two_stems: -1})]
     else:
-        files = [Output(name) for name in stems if name in wanted]
+        files = [Output(name, 0, {name: 1}) for name in stems if name in wanted]
     if residual:
-        files.append(Output("residual", tuple(file.name for file in files)))
+        shares = {name: -sum(file.stems.get(name, 0) for file in files) for name in stems}
+        left = {name: share for name, share in shares.items() if share}
+        files.append(Output("residual", 1 - sum(file.mix for file in files), left))
     return files
 
 
@@ -70,31 +76,21 @@ class Mixdown:
     seed: int = 0
 
 
-def blocks(song: Mixdown) -> Iterator[dict[str, Samples]]:
-    """The files' samples, block by block: name -> ``[channel, time]``."""
-    generators = {
-        name: np.random.default_rng([song.seed, _DITHER_SALT, order]) for order, name in enumerate(song.stems)
-    }
-    dither_of_mix = np.random.default_rng([song.seed, _DITHER_SALT, len(song.stems)])
+def render(song: Mixdown, file: Output) -> Iterator[Samples]:
+    """The samples ``[channel, time]`` of one file, block by block."""
+    # A stem's dither must not depend on which file asks for it, or the files would not add up.
+    order = {name: place for place, name in enumerate(sorted(song.stems), start=1)}
+    dither = {name: np.random.default_rng([song.seed, _DITHER_SALT, order[name]]) for name in file.stems}
+    dither_of_mix = np.random.default_rng([song.seed, _DITHER_SALT, 0])
     for start in range(0, song.mix.length, BLOCK):
         stop = min(start + BLOCK, song.mix.length)
-        mix = to_grid(song.mix.read(start, stop), song.gain, song.depth, dither_of_mix)
-        done: dict[str, Samples] = {}
-        for file in song.files:
-            if file.minus is None:
-                samples = song.stems[file.name].read(start, stop)
-                done[file.name] = to_grid(samples, song.gain, song.depth, generators[file.name])
-            else:
-                done[file.name] = _difference(mix, [done[name] for name in file.minus])
-        yield done
-
-
-def _difference(mix: Samples, parts: list[Samples]) -> Samples:
-    """``mix - sum(parts)`` in float64, where multiples of 2^-23 are exact; so is the result in float32 up to 1."""
-    total = mix.astype(np.float64)
-    for part in parts:
-        total -= part
-    return total.astype(np.float32)
+        # Sums in float64, where multiples of 2^-23 are exact.
+        total = np.zeros((song.mix.channels, stop - start), np.float64)
+        if file.mix:
+            total += file.mix * to_grid(song.mix.read(start, stop), song.gain, song.depth, dither_of_mix)
+        for name, share in file.stems.items():
+            total += share * to_grid(song.stems[name].read(start, stop), song.gain, song.depth, dither[name])
+        yield total.astype(np.float32)
 
 
 def to_grid(samples: Samples, gain: float, depth: Depth | None, generator: np.random.Generator) -> Samples:
