@@ -26,6 +26,7 @@ class Spec:
     scale_equivariant: twice as loud in gives twice as loud out.
     silence_exact: zeros in give exact zeros out (without the engine's gate).
     embedding: size of a query vector, or None if the net takes no queries.
+    overlap: of neighbouring chunks, as a fraction of a segment, if the user names none.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Spec:
     scale_equivariant: bool = False
     silence_exact: bool = False
     embedding: int | None = None
+    overlap: float = 0.25
 
     def __post_init__(self) -> None:
         for word in ("rate", "channels", "segment", "multiple"):

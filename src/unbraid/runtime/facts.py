@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from unbraid.engine.plan import check_overlap
 from unbraid.errors import ModelError
 from unbraid.spec import Normalize, Spec
 from unbraid.transform.stft import Pad, Stft
@@ -81,6 +82,7 @@ class _Reader:
             scale_equivariant=self._take("scale_equivariant", bool),
             silence_exact=self._take("silence_exact", bool, default=False),
             embedding=self._take("embedding", int, default=None),
+            overlap=check_overlap(self._take("overlap", float, default=0.25)),
         )
         if spec.segment > _LARGEST_SEGMENT_S * rate:
             raise self._wrong("segment", spec.segment, f"at most {_LARGEST_SEGMENT_S} s of samples")

@@ -1,0 +1,32 @@
+"""The Python API: array, file or folder in; stems out. The only room that joins reading, models, engine and writing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from unbraid.api.deliver import Job
+from unbraid.api.files import separate_file
+from unbraid.api.model import Model
+from unbraid.api.options import Options
+from unbraid.api.separation import Separation
+from unbraid.api.separation import separate as separate
+from unbraid.zoo.load import Device, Runtime
+from unbraid.zoo.load import load as _load
+
+__all__ = ["Job", "Model", "Options", "Separation", "load", "models", "separate", "separate_file"]
+
+
+def load(
+    model: str | Path = "compact", *, runtime: Runtime = "auto", device: Device = "auto", offline: bool = False
+) -> Model:
+    """The model of that name or in that file, ready to run. Loads once, use often.
+
+    Raises ModelError, or MissingExtra if what would run it is not installed.
+    """
+    return Model(_load(str(model), runtime=runtime, device=device, offline=offline))
+
+
+def models() -> Sequence[str]:
+    """The names that :func:`load` knows."""
+    return ("compact",)

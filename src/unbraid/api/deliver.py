@@ -1,0 +1,137 @@
+"""The end of the way: levels, encoding, and the moment when files get their names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from unbraid.api.ingest import Mix
+from unbraid.api.manifest import NAME, FileReport
+from unbraid.api.names import stem_path
+from unbraid.api.options import Options
+from unbraid.audio.write import write_audio, write_stem_mp4
+from unbraid.engine.finish import Mixdown, Output, common_gain, outputs, render
+from unbraid.engine.progress import StopAsked
+from unbraid.engine.run import cores
+from unbraid.errors import Cancelled, OutputError
+from unbraid.metrics.loudness import Loudness
+from unbraid.signal import Samples
+
+
+@dataclass(frozen=True)
+class Job:
+    """One song to be taken apart. track: its name in the output folder."""
+
+    song: Path
+    track: str
+    out: Path
+    options: Options
+
+    def path(self, model: str, stem: str) -> Path:
+        """Where ``stem`` goes, relative to ``out``."""
+        return stem_path(self.options.template, model, self.track, stem, self.options.format)
+
+    def manifest(self, model: str) -> Path:
+        """Beside the stems; named after the track where songs share a folder."""
+        shared = "{track}" not in str(Path(self.options.template).parent)
+        return self.out / self.path(model, "stem").with_name(f"{self.track}.{NAME}" if shared else NAME)
+
+
+def measure(mixdown: Mixdown, options: Options) -> tuple[float | None, float]:
+    """The residual's level relative to the mix in dB (None: exactly zero), and the gain for all files."""
+    peak = max(float(np.abs(block).max()) for file in mixdown.files for block in render(mixdown, file))
+    names = tuple(mixdown.stems)
+    residual = outputs(names, names, None, residual=True)[-1]
+    left, whole = (
+        sum(float(np.square(block, dtype=np.float64).sum()) for block in render(mixdown, output))
+        for output in (residual, Output("mix", 1, {}))
+    )
+    level = round(10 * float(np.log10(left / whole)), 1) if left and whole else None
+    return level, common_gain(peak, options.gain, options.headroom)
+
+
+def encode(
+    job: Job, model: str, mixdown: Mixdown, mix: Mix, folder: Path, stop_asked: StopAsked
+) -> tuple[dict[str, tuple[FileReport, Path]], list[str]]:
+    """Encode all files into ``folder``: name -> (report, where it is now); and what the listener should know."""
+    options = job.options
+    if options.format == "stem.mp4":
+        return _write_stem_mp4(job, model, mixdown, mix, folder, stop_asked)
+
+    def write_one(file: Output) -> tuple[FileReport, Path, list[str]]:
+        heard = _Heard(mix.rate, mixdown.mix.channels, stop_asked)
+        part = folder / f"{file.name}.{options.format}"
+        written = write_audio(
+            part,
+            heard.through(render(mixdown, file)),
+            mix.rate,
+            mixdown.mix.channels,
+            format=options.format,
+            depth=options.depth,
+            tags=mix.tags,
+            samples=mixdown.mix.length,
+            dither_seed=options.seed,
+        )
+        entry = heard.report(job.path(model, file.name), part)
+        return entry, part, [f"{file.name}: {note}" for note in written.notes]
+
+    with ThreadPoolExecutor(min(cores(), len(mixdown.files))) as pool:
+        results = list(pool.map(write_one, mixdown.files))
+    parts = {file.name: (entry, part) for file, (entry, part, _) in zip(mixdown.files, results, strict=True)}
+    return parts, [note for _, _, notes in results for note in notes]
+
+
+def _write_stem_mp4(
+    job: Job, model: str, mixdown: Mixdown, mix: Mix, folder: Path, stop_asked: StopAsked
+) -> tuple[dict[str, tuple[FileReport, Path]], list[str]]:
+    """One file with the mix and the four stems as streams; each stem's entry names that same file."""
+    part = folder / "song.stem.mp4"
+    path = job.path(model, "stems")
+    heard = {file.name: _Heard(mix.rate, mixdown.mix.channels, stop_asked) for file in mixdown.files}
+    written = write_stem_mp4(
+        part,
+        render(mixdown, Output("mix", 1, {})),
+        {file.name: heard[file.name].through(render(mixdown, file)) for file in mixdown.files},
+        mix.rate,
+        tags=mix.tags,
+        samples=mixdown.mix.length,
+    )
+    return {name: (each.report(path, part), part) for name, each in heard.items()}, list(written.notes)
+
+
+class _Heard:
+    """Measures what passes through it on its way into a file."""
+
+    def __init__(self, rate: int, channels: int, stop_asked: StopAsked) -> None:
+        self._loudness, self._peak, self._stop_asked = Loudness(rate, channels), 0.0, stop_asked
+
+    def through(self, samples: Iterator[Samples]) -> Iterator[Samples]:
+        for block in samples:
+            if self._stop_asked():
+                raise Cancelled("stopped on request")
+            self._peak = max(self._peak, float(np.abs(block).max()))
+            self._loudness.push(block)
+            yield block
+
+    def report(self, path: Path, part: Path) -> FileReport:
+        lufs = self._loudness.integrated()
+        return FileReport(
+            file=path.as_posix(),
+            peak_dbfs=round(20 * float(np.log10(self._peak)), 2) if self._peak else None,
+            lufs=round(lufs, 1) if np.isfinite(lufs) else None,
+            bytes=part.stat().st_size,
+        )
+
+
+def publish(moves: list[tuple[Path, Path]]) -> None:
+    """Give finished files their final names; the manifest comes last, so that it never speaks of missing files."""
+    for part, final in dict(moves).items():
+        try:
+            final.parent.mkdir(parents=True, exist_ok=True)
+            part.replace(final)
+        except OSError as error:
+            raise OutputError(f"{final}: cannot be written ({error.strerror})") from error

@@ -1,0 +1,86 @@
+"""What a user may ask of a separation, checked once, before any work is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, get_args
+
+from unbraid.engine.finish import Depth, Gain
+from unbraid.engine.plan import check_overlap
+from unbraid.errors import UsageError
+from unbraid.zoo.bundled import NAME
+from unbraid.zoo.load import Device, Runtime
+
+FORMATS = ("wav", "flac", "mp3", "ogg", "opus", "m4a", "stem.mp4")
+LOSSLESS = ("wav", "flac")
+TEMPLATE = "{model}/{track}/{stem}.{ext}"
+
+
+@dataclass(frozen=True)
+class Options:
+    """Everything that decides what comes out.
+
+    stems: the wanted ones; empty for all. two_stems: one stem and its complement instead.
+    start_s, stop_s: the part of the song to take apart, in seconds. overlap: None for the model's own.
+    depth: of WAV and FLAC; lossy formats have none.
+    """
+
+    model: str = NAME
+    stems: tuple[str, ...] = ()
+    two_stems: str | None = None
+    start_s: float = 0.0
+    stop_s: float | None = None
+    format: str = "wav"
+    depth: Depth = 24
+    gain: Gain = "common"
+    residual: bool = False
+    overlap: float | None = None
+    shifts: int = 0
+    seed: int = 0
+    device: Device = "auto"
+    runtime: Runtime = "auto"
+    offline: bool = False
+    template: str = TEMPLATE
+
+    def __post_init__(self) -> None:
+        self._check_one("format", FORMATS)
+        self._check_one("depth", get_args(Depth))
+        self._check_one("gain", get_args(Gain))
+        self._check_one("device", get_args(Device))
+        self._check_one("runtime", get_args(Runtime))
+        if self.overlap is not None:
+            check_overlap(self.overlap)
+        if not 0 <= self.shifts <= 100:
+            raise UsageError(f"shifts is {self.shifts}; give 0 to 100 (more than 10 hardly helps)")
+        if self.seed < 0:
+            raise UsageError(f"seed is {self.seed}; give 0 or more")
+        if self.start_s < 0 or (self.stop_s is not None and self.stop_s <= self.start_s):
+            raise UsageError(
+                f"from {self.start_s} s to {self.stop_s} s is no part of a song; --to must come after --from"
+            )
+        if self.two_stems and self.stems:
+            raise UsageError("two_stems gives one stem and its complement; it cannot be combined with stems")
+        if self.format == "flac" and self.depth == "float32":
+            raise UsageError("FLAC holds 16 or 24 bit; use --format wav for float32")
+        if self.format == "stem.mp4" and (self.stems or self.two_stems or self.residual):
+            raise UsageError("a stem.mp4 holds the mix and all four stems; leave out stems, two-stems and residual")
+
+    def _check_one(self, name: str, allowed: tuple[Any, ...]) -> None:
+        value = getattr(self, name)
+        if value not in allowed:
+            raise UsageError(f"{name} is {value!r}; it must be one of {', '.join(map(str, allowed))}")
+
+    @property
+    def grid(self) -> Depth | None:
+        """The depth that samples are rounded to before they are written; None for float32 and lossy formats."""
+        return self.depth if self.format in LOSSLESS and self.depth != "float32" else None
+
+    @property
+    def headroom(self) -> Depth | None:
+        """What decides whether a common gain is needed: see ``engine.finish.common_gain``."""
+        return self.depth if self.format in LOSSLESS else None
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything that changes the output, for the manifest."""
+        hidden = {"offline"}
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.name not in hidden}

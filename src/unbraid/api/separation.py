@@ -1,0 +1,97 @@
+"""A song in memory: one call from a file or an array to stems that can be saved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from unbraid.api.ingest import ingest
+from unbraid.api.model import Model
+from unbraid.api.names import stem_path, track_names
+from unbraid.api.options import Options
+from unbraid.audio.write import write_audio
+from unbraid.engine.progress import OnProgress, StopAsked, never
+from unbraid.engine.store import ArrayStore
+from unbraid.errors import UsageError
+from unbraid.signal import Audio, Stems
+from unbraid.zoo.load import load
+
+
+@dataclass(frozen=True)
+class Separation(Stems):
+    """Stems, and where they come from. warnings: what the listener should know about the file."""
+
+    track: str = "song"
+    model: str = ""
+    warnings: tuple[str, ...] = ()
+
+    def save(self, out: str | Path, *, format: str = "wav", depth: str = "float32") -> list[Path]:
+        """Write every stem to ``out/{stem}.{format}``; float32 WAV by default, which cannot clip.
+
+        Returns the paths. Integer depths ("16", "24") and lossy formats clip above full scale: scale first, or use
+        ``unbraid separate``, which lowers all stems by one factor. Raises OutputError.
+        """
+        folder = Path(out)
+        folder.mkdir(parents=True, exist_ok=True)
+        grid = depth if depth == "float32" or format not in ("wav", "flac") else int(depth)
+        if format == "flac" and grid == "float32":
+            grid = 24
+        options = Options(format=format, depth=grid)  # type: ignore[arg-type]  # Options checks it
+        paths = []
+        for name, samples in self.items():
+            path = folder / stem_path("{stem}.{ext}", self.model, self.track, name, format)
+            write_audio(
+                path,
+                [samples],
+                self.rate,
+                len(samples),
+                format=options.format,
+                depth=options.depth,
+                samples=samples.shape[1],
+            )
+            paths.append(path)
+        return paths
+
+
+def separate(
+    song: str | Path | Audio,
+    *,
+    model: str | Path | Model = "compact",
+    stems: tuple[str, ...] | list[str] = (),
+    overlap: float | None = None,
+    shifts: int = 0,
+    seed: int = 0,
+    progress: OnProgress | None = None,
+    stop_asked: StopAsked = never,
+) -> Separation:
+    """Take a song apart in memory: a file's path, or an :class:`unbraid.Audio`.
+
+    Returns stem name -> float32 ``[channel, time]`` at the song's own rate, channels and length (more than two channels
+    are down-mixed to stereo; ``warnings`` says so). Raises AudioError, ModelError, UsageError.
+    """
+    if not isinstance(song, str | Path | Audio):
+        raise UsageError(f"song is a {type(song).__name__}; give a path or unbraid.Audio(samples, rate)")
+    chosen = model if isinstance(model, Model) else Model(load(str(model)))
+    audio, track, warnings = (song, "song", ()) if isinstance(song, Audio) else _decode(Path(song), stop_asked)
+    taken = chosen.separate(
+        audio.samples,
+        audio.rate,
+        stems=stems,
+        overlap=overlap,
+        shifts=shifts,
+        seed=seed,
+        progress=progress,
+        stop_asked=stop_asked,
+    )
+    return Separation(taken.samples, taken.rate, track, chosen.name, warnings)
+
+
+def _decode(song: Path, stop_asked: StopAsked) -> tuple[Audio, str, tuple[str, ...]]:
+    stores: list[ArrayStore] = []
+
+    def new_store(_: str, channels: int) -> ArrayStore:
+        stores.append(ArrayStore(channels))
+        return stores[-1]
+
+    mix = ingest(song, new_store, stop_asked=stop_asked)
+    return Audio(stores[0].samples, mix.rate), track_names([song])[0], tuple(mix.warnings)

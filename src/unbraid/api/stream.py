@@ -1,0 +1,109 @@
+"""Between a song and a separator: other rates, other channel counts, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from unbraid.audio.resample import Resampler
+from unbraid.engine.refine import Pass
+from unbraid.engine.source import BLOCK, Source
+from unbraid.engine.store import Store
+from unbraid.errors import UsageError
+from unbraid.signal import Samples
+from unbraid.spec import Spec
+
+NewStore = Callable[[str, int], Store]
+"""Makes a store of a given name and channel count."""
+
+
+@dataclass(frozen=True)
+class Rechanneled:
+    """``source`` with another channel count: mono is doubled, stereo is averaged."""
+
+    source: Source
+    channels: int
+
+    @property
+    def length(self) -> int:
+        return self.source.length
+
+    def read(self, start: int, stop: int) -> Samples:
+        return rechannel(self.source.read(start, stop), self.channels)
+
+
+def rechannel(samples: Samples, channels: int) -> Samples:
+    """``[..., channel, time]`` with ``channels`` channels: repeated from mono, or averaged to it."""
+    have = samples.shape[-2]
+    if have == channels:
+        return samples
+    if have == 1:
+        return np.repeat(samples, channels, axis=-2)
+    if channels == 1:
+        return samples.mean(-2, keepdims=True)
+    raise UsageError(f"audio of {have} channels cannot become {channels}; give mono or stereo")
+
+
+def heard_by(spec: Spec, song: Source, rate: int, new_store: NewStore) -> Source:
+    """``song`` at the rate and channel count of ``spec``."""
+    same_channels: Source = song if song.channels == spec.channels else Rechanneled(song, spec.channels)
+    if rate == spec.rate:
+        return same_channels
+    store, resampler = new_store("heard", spec.channels), Resampler(rate, spec.rate, spec.channels)
+    for start in range(0, song.length, BLOCK):
+        store.append(resampler.push(same_channels.read(start, min(start + BLOCK, song.length))))
+    store.append(resampler.flush())
+    return store
+
+
+class StemStores:
+    """Takes the passages of all passes and keeps each wanted stem at the song's rate, channels and length.
+
+    Resampling is linear, so passes are added up after it, each through a resampler of its own.
+    """
+
+    def __init__(self, spec: Spec, wanted: Sequence[str], song: Source, rate: int, new_store: NewStore) -> None:
+        self._spec, self._song, self._rate = spec, song, rate
+        self._rows = [spec.stems.index(name) for name in wanted]
+        self._stores = {name: new_store(name, song.channels) for name in wanted}
+        self._number, self._position = -1, 0
+        self._resampler: Resampler | None = None
+
+    def __call__(self, number: int, _: Pass, passage: Samples) -> None:
+        """A passage ``[stem, channel, time]`` of pass ``number``; a sink for ``engine.refine.run_passes``."""
+        if number != self._number:
+            self._end_pass()
+            self._number = number
+            if self._rate != self._spec.rate:
+                self._resampler = Resampler(self._spec.rate, self._rate, len(self._rows) * self._song.channels)
+        kept = rechannel(passage[self._rows], self._song.channels)
+        self._put(kept.reshape(-1, kept.shape[-1]))
+
+    def finish(self) -> dict[str, Source]:
+        """The stems, each as long as the song."""
+        self._end_pass()
+        for store in self._stores.values():
+            missing = self._song.length - store.length
+            if missing:
+                store.append(np.zeros((store.channels, missing), np.float32))
+        return dict(self._stores)
+
+    def _put(self, flat: Samples) -> None:
+        """Resample ``[stem * channel, time]`` and add it at the pass's position."""
+        if self._resampler is not None:
+            flat = self._resampler.push(flat)
+        self._add(flat)
+
+    def _add(self, flat: Samples) -> None:
+        # Rates whose ratio is odd make the way there and back a few samples longer than the song.
+        flat = flat[:, : self._song.length - self._position]
+        for row, store in enumerate(self._stores.values()):
+            store.add(self._position, flat[row * store.channels : (row + 1) * store.channels])
+        self._position += flat.shape[1]
+
+    def _end_pass(self) -> None:
+        if self._resampler is not None:
+            self._add(self._resampler.flush())
+        self._position, self._resampler = 0, None

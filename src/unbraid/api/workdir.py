@@ -1,0 +1,64 @@
+"""A folder beside the output for what is not finished: spools and files on their way.
+
+Nothing in it ever has a final name. It is removed at the end of a run, whatever the end; what a killed run left behind
+is removed by the next run into the same output folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from unbraid.errors import OutputError
+
+_PREFIX = ".unbraid-"
+_LOCK = "lock"
+
+
+@contextlib.contextmanager
+def workdir(out: Path) -> Iterator[Path]:
+    """A fresh folder in ``out`` (made if missing), gone when the block is left. Raises OutputError."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        _sweep(out)
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=out))
+    except OSError as error:
+        raise OutputError(f"{out}: cannot write here ({error.strerror})") from error
+    with (folder / _LOCK).open("w") as lock:
+        _try_lock(lock.fileno())
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep(out: Path) -> None:
+    """Remove the folders of runs that are dead: a live one holds the lock of its folder."""
+    for folder in out.glob(f"{_PREFIX}*"):
+        try:
+            with (folder / _LOCK).open("r+") as lock:
+                dead = _try_lock(lock.fileno())
+        except OSError:
+            continue  # just being made, or not ours to touch
+        if dead:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _try_lock(descriptor: int) -> bool:
+    """Take the lock until the file is closed or the process dies; False if another has it."""
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]  # Windows only
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
