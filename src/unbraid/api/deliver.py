@@ -135,3 +135,12 @@ def publish(moves: list[tuple[Path, Path]]) -> None:
             part.replace(final)
         except OSError as error:
             raise OutputError(f"{final}: cannot be written ({error.strerror})") from error
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write ``text`` and return ``path``. Raises OutputError."""
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise OutputError(f"{path.parent.parent}: cannot write here ({error.strerror})") from error
+    return path

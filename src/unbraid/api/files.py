@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unbraid.api.deliver import Job, encode, measure, publish
+from unbraid.api.deliver import Job, encode, measure, publish, write_text
 from unbraid.api.ingest import Mix, ingest
 from unbraid.api.manifest import NAME, Report, finished, key_of, manifest_text
 from unbraid.api.model import Model
@@ -16,6 +16,7 @@ from unbraid.api.workdir import workdir
 from unbraid.engine.finish import Mixdown, Output, outputs
 from unbraid.engine.progress import OnProgress, Progress, StopAsked, never
 from unbraid.engine.spool import Spool
+from unbraid.picture import check_plot, draw
 
 
 def separate_file(
@@ -32,6 +33,8 @@ def separate_file(
     same bytes, weights and options is skipped unless ``force``. Raises AudioError, ModelError, OutputError, UsageError.
     """
     check_template(job.options.template)
+    if job.options.plot:
+        check_plot()
     wanted = job.options.stems or model.spec.stems
     files = outputs(model.spec.stems, wanted, job.options.two_stems, job.options.residual)
     key, manifest = key_of(job.song, model.loaded.identity, job.options), job.manifest(model.name)
@@ -57,9 +60,9 @@ def separate_file(
             stems={name: entry for name, (entry, _) in parts.items()},
             warnings=[*mix.warnings, *notes],
         )
-        text = folder / NAME
-        text.write_text(manifest_text(key, job.options, report), "utf-8")
-        publish([(part, job.out / entry.file) for entry, part in parts.values()] + [(text, manifest)])
+        extra = _picture(job, model.name, mixdown, mix, folder) if job.options.plot else []
+        text = write_text(folder / NAME, manifest_text(key, job.options, report))
+        publish([(part, job.out / entry.file) for entry, part in parts.values()] + [*extra, (text, manifest)])
     return report
 
 
@@ -81,3 +84,10 @@ def _take_apart(
         mix.samples, mix.rate, wanted, new_store, options.overlap, options.shifts, options.seed, progress, stop_asked
     )
     return Mixdown(mix.samples, stems, files), mix
+
+
+def _picture(job: Job, model: str, mixdown: Mixdown, mix: Mix, folder: Path) -> list[tuple[Path, Path]]:
+    """Draw the mix and its stems; where the picture is and where it goes."""
+    part = folder / "picture.png"
+    draw(part, {"mix": mixdown.mix, **mixdown.stems}, mix.rate, job.track)
+    return [(part, job.out / job.path(model, "picture").with_suffix(".png"))]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 import string
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from unbraid.errors import AudioError, UsageError
@@ -32,17 +31,22 @@ def find_songs(given: Iterable[Path]) -> list[Path]:
         if not path.is_dir():
             songs.append(path)
             continue
-        found = [
-            Path(folder, name)
-            for folder, folders, names in os.walk(path)
-            if not folders.sort()  # type: ignore[func-returns-value]  # sorts in place, so that the walk is in order
-            for name in sorted(names)
-            if _SOUND.fullmatch(Path(name).suffix) and not name.startswith(".")
-        ]
+        found = list(_sounds(path))
         if not found:
             raise AudioError(f"{path}: no file in this folder looks like audio")
         songs += found
     return list(dict.fromkeys(songs))
+
+
+def _sounds(folder: Path) -> Iterator[Path]:
+    """The files below ``folder`` that look like audio, in order; hidden ones are left out."""
+    for entry in sorted(folder.iterdir()):
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            yield from _sounds(entry)
+        elif _SOUND.fullmatch(entry.suffix):
+            yield entry
 
 
 def track_names(songs: Sequence[Path]) -> list[str]:

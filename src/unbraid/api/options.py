@@ -34,6 +34,7 @@ class Options:
     depth: Depth = 24
     gain: Gain = "common"
     residual: bool = False
+    plot: bool = False
     overlap: float | None = None
     shifts: int = 0
     seed: int = 0

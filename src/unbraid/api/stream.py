@@ -42,7 +42,8 @@ def rechannel(samples: Samples, channels: int) -> Samples:
     if have == 1:
         return np.repeat(samples, channels, axis=-2)
     if channels == 1:
-        return samples.mean(-2, keepdims=True)
+        mono: Samples = samples.mean(-2, keepdims=True)
+        return mono
     raise UsageError(f"audio of {have} channels cannot become {channels}; give mono or stereo")
 
 

@@ -26,9 +26,10 @@ def workdir(out: Path) -> Iterator[Path]:
         out.mkdir(parents=True, exist_ok=True)
         _sweep(out)
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=out))
+        lock = (folder / _LOCK).open("w")
     except OSError as error:
         raise OutputError(f"{out}: cannot write here ({error.strerror})") from error
-    with (folder / _LOCK).open("w") as lock:
+    with lock:
         _try_lock(lock.fileno())
         try:
             yield folder

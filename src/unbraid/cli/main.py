@@ -1,0 +1,120 @@
+"""The command line: parse, call, print. Imports stay inside the commands, so that ``--help`` is quick."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+import typer
+
+from unbraid.cli import doctor, models, separate
+from unbraid.errors import MissingExtra, UnbraidError, UsageError
+
+HELP = """Takes a song apart: vocals, drums, bass, other.
+
+`unbraid SONG` is short for `unbraid separate SONG`."""
+
+OK, FAILED, USAGE = 0, 1, 2
+
+app = typer.Typer(
+    help=HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,
+)
+app.command("separate")(separate.command)
+app.add_typer(models.app, name="models")
+app.command("doctor")(doctor.command)
+
+
+def version(wanted: bool) -> None:
+    if wanted:
+        from unbraid import __version__
+
+        typer.echo(f"unbraid {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _: bool = typer.Option(False, "--version", callback=version, is_eager=True, help="Print the version and stop."),
+    debug: bool = typer.Option(False, "--debug", help="Show a traceback when something goes wrong."),
+) -> None:
+    """Options before the command."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The entry point of the ``unbraid`` command; always ends the process."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    _end(_run(_with_command(words), debug))
+
+
+def _with_command(words: list[str]) -> list[str]:
+    """Put the command that is meant where none is named."""
+    commands = {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}
+    if words and not words[0].startswith("-") and words[0] not in commands:
+        return ["separate", *words]
+    return words
+
+
+def _run(words: list[str], debug: bool) -> int:
+    """Run and return the exit code: 0 done, 1 something failed, 2 bad usage, 128 + n ended by signal n."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        return int(app(words, standalone_mode=False, prog_name="unbraid") or OK)
+    except typer.Exit as end:
+        return end.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        _say("stopped")
+        return 128 + signal.SIGINT
+    except _Terminated:
+        return 128 + signal.SIGTERM
+    except BrokenPipeError:
+        return FAILED
+    except UnbraidError as error:
+        if debug:
+            raise
+        _say(str(error))
+        return USAGE if isinstance(error, UsageError | MissingExtra) else FAILED
+    except Exception as error:
+        return _unexpected(error, debug)
+
+
+def _unexpected(error: Exception, debug: bool) -> int:
+    """Bad usage that the parser found, or a bug of ours: a sentence either way, a traceback only on request."""
+    if hasattr(error, "show") and hasattr(error, "exit_code"):  # the parser's own, a class that typer does not export
+        error.show(sys.stderr)
+        return USAGE
+    if debug:
+        raise error
+    _say(f"this is a bug in unbraid: {type(error).__name__}: {error} (run again with --debug for the traceback)")
+    return FAILED
+
+
+class _Terminated(BaseException):
+    """SIGTERM, as an exception, so that temporary files are removed on the way out."""
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise _Terminated
+
+
+def _say(message: str) -> None:
+    typer.echo(f"unbraid: {message}", err=True)
+
+
+def _end(code: int) -> None:
+    """Leave at once: a worker in the middle of a chunk must not hold up an exit that was asked for."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (BrokenPipeError, OSError):
+            code = code or FAILED
+    os._exit(code)

@@ -1,0 +1,125 @@
+"""What the user sees while songs are taken apart: progress and a closing table, or JSON."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from unbraid.api import Job
+    from unbraid.api.manifest import Report
+    from unbraid.engine.progress import OnProgress
+    from unbraid.engine.progress import Progress as Step
+
+_BETTER = "compact is the small model in the package; see `unbraid models` for slower ones that sound better"
+
+
+class Screen:
+    """Progress and messages go to standard error; results to standard output."""
+
+    def __init__(self, *, json: bool) -> None:
+        self._json = json
+        self._err = Console(stderr=True, highlight=False)
+        self._out = Console(stderr=json, highlight=False)
+        self._stopped = False
+
+    def stop_asked(self) -> bool:
+        """Whether Ctrl-C has been pressed; asked by the threads that write files."""
+        return self._stopped
+
+    @contextlib.contextmanager
+    def song(self, song: Path) -> Iterator[OnProgress]:
+        """A progress bar for one song."""
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
+        with Progress(*columns, TimeRemainingColumn(), console=self._err, transient=True) as bar:
+            task = bar.add_task(escape(song.name), total=1.0)
+
+            def tell(step: Step) -> None:
+                bar.update(task, completed=step.fraction, description=f"{escape(song.name)}  {step.stage}")
+
+            try:
+                yield tell
+            except BaseException:
+                self._stopped = True
+                raise
+            finally:
+                bar.stop()
+        self._stopped = False
+
+    def failed(self, message: str) -> None:
+        self._stopped = False
+        self._err.print(f"unbraid: {message}", style="red", markup=False, soft_wrap=True)
+
+    def report(self, job: Job, report: Report) -> None:
+        """What became of a song."""
+        for warning in report.warnings:
+            self._err.print(f"unbraid: {job.song}: {warning}", style="yellow", markup=False, soft_wrap=True)
+        if self._json:
+            # Not through rich, which would wrap it.
+            sys.stdout.write(json.dumps(as_object(job, report), ensure_ascii=False, allow_nan=False) + "\n")
+            sys.stdout.flush()
+        else:
+            self._out.print(_table(job, report))
+
+    def end(self, songs: int, failed: int, model: str) -> None:
+        if songs > 1 or failed:
+            self._err.print(f"{songs - failed if failed < songs else 0} songs done, {failed} failed", markup=False)
+        if model == "compact" and failed < songs:
+            self._err.print(_BETTER, style="dim", markup=False, soft_wrap=True)
+
+
+def as_object(job: Job, report: Report) -> dict[str, object]:
+    """The JSON object of a song; paths are relative to the working directory where they can be."""
+    whole = report.as_json()
+    whole["stems"] = {
+        name: {**asdict(entry), "file": _relative(job.out / entry.file)} for name, entry in report.stems.items()
+    }
+    return whole
+
+
+def _relative(path: Path) -> str:
+    try:
+        return Path(os.path.relpath(path)).as_posix()
+    except ValueError:  # another drive
+        return path.as_posix()
+
+
+def _table(job: Job, report: Report) -> Table:
+    title = f"{report.song}  ({_clock(report.seconds)}, {report.model}"
+    title += ", done before)" if report.skipped else f", {report.took_s:.1f} s)"
+    table = Table(title=escape(title), title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table.add_column("stem")
+    table.add_column("peak dBFS", justify="right")
+    table.add_column("LUFS", justify="right")
+    table.add_column("file", overflow="fold")
+    for name, entry in report.stems.items():
+        file = escape(_relative(job.out / entry.file))
+        table.add_row(name, _number(entry.peak_dbfs), _number(entry.lufs), file)
+    table.add_row("residual", _residual(report), "", "of the mix, in no stem", style="dim")
+    if report.gain_db:
+        table.add_row("gain", f"{report.gain_db:.1f} dB", "", "on all files alike, so that none clips", style="dim")
+    return table
+
+
+def _residual(report: Report) -> str:
+    return "none" if report.residual_db is None else f"{report.residual_db:.1f} dB"
+
+
+def _number(value: float | None) -> str:
+    return "silent" if value is None else f"{value:.1f}"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"

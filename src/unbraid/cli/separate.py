@@ -1,0 +1,137 @@
+"""``unbraid separate``: songs and folders in, stems out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from unbraid.api import Job, Options
+    from unbraid.api.model import Model
+    from unbraid.cli.screen import Screen
+
+
+def command(
+    songs: Annotated[list[Path], typer.Argument(metavar="SONG|FOLDER...", help="Audio or video files, or folders.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the results.")] = Path("separated"),
+    model: Annotated[str, typer.Option("-m", "--model", help="A name from `unbraid models`, or a file.")] = "compact",
+    stems: Annotated[str | None, typer.Option(help="Only these, for example vocals,drums.")] = None,
+    two_stems: Annotated[str | None, typer.Option(help="One stem and its complement, for example vocals.")] = None,
+    karaoke: Annotated[bool, typer.Option("--karaoke", help="The same as --two-stems vocals.")] = False,
+    start: Annotated[str | None, typer.Option("--from", metavar="TIME", help="Start here: 83.5 or 1:23.5.")] = None,
+    stop: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Stop here.")] = None,
+    format: Annotated[str, typer.Option(help="wav, flac, mp3, ogg, opus, m4a or stem.mp4.")] = "wav",
+    depth: Annotated[str, typer.Option(help="16, 24 or float32, for wav and flac.")] = "24",
+    gain: Annotated[str, typer.Option(help="common: lower all stems alike if one would clip. none: never.")] = "common",
+    residual: Annotated[bool, typer.Option("--residual", help="Also write what no stem took.")] = False,
+    overlap: Annotated[float | None, typer.Option(help="Of chunks, 0 to 0.95.  [default: the model's]")] = None,
+    shifts: Annotated[int, typer.Option(help="Average over so many random delays: slower, a little better.")] = 0,
+    seed: Annotated[int, typer.Option(help="Decides the delays and the dither.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    runtime: Annotated[str, typer.Option(help="auto, onnx, openvino or torch.")] = "auto",
+    force: Annotated[bool, typer.Option("--force", help="Do songs again that are done.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Never use the network.")] = False,
+    plot: Annotated[bool, typer.Option("--plot", help="Also draw waveforms and spectrograms to a PNG.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a song on standard output.")] = False,
+    filename: Annotated[
+        str, typer.Option(metavar="TEMPLATE", help="Of the results, below the output folder.")
+    ] = "{model}/{track}/{stem}.{ext}",
+) -> int:
+    """Take songs apart: OUT/{model}/{track}/{stem}.wav for each stem."""
+    from unbraid.api import Options
+    from unbraid.errors import UsageError
+
+    if karaoke and two_stems not in (None, "vocals"):
+        raise UsageError(f"--karaoke is --two-stems vocals; it cannot be combined with --two-stems {two_stems}")
+    options = Options(
+        model=model,
+        stems=tuple(name.strip() for name in stems.split(",")) if stems is not None else (),
+        two_stems="vocals" if karaoke else two_stems,
+        start_s=seconds(start) if start is not None else 0.0,
+        stop_s=seconds(stop) if stop is not None else None,
+        format=format,
+        depth=_depth(depth),
+        gain=gain,  # type: ignore[arg-type]  # Options checks it
+        residual=residual,
+        plot=plot,
+        overlap=overlap,
+        shifts=shifts,
+        seed=seed,
+        device=device,  # type: ignore[arg-type]  # Options checks it
+        runtime=runtime,  # type: ignore[arg-type]  # Options checks it
+        offline=offline,
+        template=filename,
+    )
+    return _separate(songs, out, options, force=force, json=json)
+
+
+def seconds(text: str) -> float:
+    """``83.5``, ``1:23.5`` or ``1:02:03`` as seconds. Raises UsageError."""
+    from unbraid.errors import UsageError
+
+    try:
+        parts = [float(part) for part in text.split(":")]
+    except ValueError:
+        parts = []
+    good = 1 <= len(parts) <= 3 and all(0 <= part < float("inf") for part in parts)
+    if not good or any(part >= 60 for part in parts[1:]):
+        raise UsageError(f"{text!r} is no time; write seconds (83.5) or minutes and seconds (1:23.5)")
+    total = 0.0
+    for part in parts:
+        total = total * 60 + part
+    return total
+
+
+def _depth(text: str) -> Any:
+    return int(text) if text in ("16", "24") else text
+
+
+def _separate(songs: list[Path], out: Path, options: Options, *, force: bool, json: bool) -> int:
+    """Do every song; one that fails is named and does not stop the others."""
+    from unbraid.api import Job, load
+    from unbraid.api.names import check_template, find_songs, track_names
+    from unbraid.cli.screen import Screen
+    from unbraid.errors import MissingExtra, ModelError, UnbraidError, UsageError
+
+    check_template(options.template)
+    screen = Screen(json=json)
+    found, failed = _find(songs, screen, find_songs)
+    if not found:
+        return 1
+    model = load(options.model, runtime=options.runtime, device=options.device, offline=options.offline)
+    for song, track in zip(found, track_names(found), strict=True):
+        job = Job(song, track, out, options)
+        try:
+            _one(job, model, screen, force=force)
+        except (ModelError, UsageError, MissingExtra):
+            raise  # would fail every other song too
+        except UnbraidError as error:
+            failed += 1
+            screen.failed(str(error))
+    screen.end(len(found), failed, options.model)
+    return 1 if failed else 0
+
+
+def _find(given: list[Path], screen: Screen, find_songs: Any) -> tuple[list[Path], int]:
+    """The songs of every argument; a folder without any is a failure of its own."""
+    from unbraid.errors import AudioError
+
+    found: list[Path] = []
+    failed = 0
+    for path in given:
+        try:
+            found += find_songs([path])
+        except AudioError as error:
+            failed += 1
+            screen.failed(str(error))
+    return list(dict.fromkeys(found)), failed
+
+
+def _one(job: Job, model: Model, screen: Screen, *, force: bool) -> None:
+    from unbraid.api import separate_file
+
+    with screen.song(job.song) as progress:
+        report = separate_file(job, model, force=force, progress=progress, stop_asked=screen.stop_asked)
+    screen.report(job, report)
