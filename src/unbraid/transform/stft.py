@@ -89,7 +89,9 @@ class Stft:
         total = self._overlap_add(windowed)
         weight = self._overlap_add(np.broadcast_to(np.square(window), windowed.shape[-2:]))
         stop = min(start + length, total.shape[-1])
-        kept = (total[..., start:stop] / np.maximum(weight[start:stop], np.float32(1e-8))).astype(np.float32, copy=False)
+        kept = (total[..., start:stop] / np.maximum(weight[start:stop], np.float32(1e-8))).astype(
+            np.float32, copy=False
+        )
         missing = length - kept.shape[-1]
         return _pad_zeros(kept, 0, missing) if missing else kept
 

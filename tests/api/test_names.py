@@ -1,0 +1,67 @@
+"""Which files are songs and where stems go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unbraid.api.names import check_template, find_songs, stem_path, track_names
+from unbraid.api.options import TEMPLATE
+from unbraid.errors import AudioError, UsageError
+
+
+def test_folders_are_gone_through_in_order_and_hidden_files_left_out(tmp_path: Path) -> None:
+    for name in ("b.mp3", "a.WAV", "cover.jpg", ".hidden.mp3", "sub/c.flac", ".unbraid-x/d.wav", "notes.txt"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    found = [path.relative_to(tmp_path).as_posix() for path in find_songs([tmp_path, tmp_path / "b.mp3"])]
+    assert found == ["a.WAV", "b.mp3", "sub/c.flac"]
+
+
+def test_a_named_file_is_taken_whatever_its_suffix() -> None:
+    assert find_songs([Path("odd.name")]) == [Path("odd.name")]
+
+
+def test_a_folder_without_audio_is_named(tmp_path: Path) -> None:
+    (tmp_path / "readme.txt").touch()
+    with pytest.raises(AudioError, match=tmp_path.name):
+        find_songs([tmp_path])
+
+
+def test_two_songs_of_one_name_get_their_folders_name() -> None:
+    songs = [Path("one/song.mp3"), Path("two/Song.wav"), Path("two/other.wav")]
+    assert track_names(songs) == ["one - song", "two - Song", "other"]
+
+
+def test_even_the_same_folder_name_leads_to_different_tracks() -> None:
+    names = track_names([Path("a/x/song.mp3"), Path("b/x/song.mp3"), Path("b/x/song.wav")])
+    assert len({name.casefold() for name in names}) == 3
+
+
+def test_stem_mp4_is_cut_whole() -> None:
+    assert track_names([Path("Track.stem.mp4")]) == ["Track"]
+
+
+def test_the_usual_place() -> None:
+    assert stem_path(TEMPLATE, "compact", "My Song", "vocals", "wav") == Path("compact/My Song/vocals.wav")
+
+
+@given(track=st.text(min_size=1, max_size=300), template=st.sampled_from([TEMPLATE, "{track} - {stem}.{ext}"]))
+def test_no_track_name_leaves_the_folder_or_is_too_long(track: str, template: str) -> None:
+    path = stem_path(template, "compact", track, "vocals", "wav")
+    assert not path.is_absolute()
+    assert ".." not in path.parts
+    assert all(0 < len(part.encode("utf-8", "surrogatepass")) <= 255 for part in path.parts)
+    assert path.suffix == ".wav"
+
+
+@pytest.mark.parametrize(
+    "template", ["{track}.{ext}", "{stem}/{nosuch}", "/abs/{stem}.{ext}", "../{stem}.{ext}", "{stem", "{stem.x}"]
+)
+def test_impossible_templates_are_refused(template: str) -> None:
+    with pytest.raises(UsageError, match="template"):
+        check_template(template)
