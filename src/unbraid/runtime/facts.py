@@ -28,7 +28,7 @@ class GraphFacts:
     front: which inputs the graph has: ``mix[batch, channel, time]``, ``stft[batch, channel, 2, freq, frame]``
         (real and imaginary part), or both.
     answer: "wave": ``wave[batch, stem, channel, time]``. "mask": ``mask[batch, stem, channel, freq, frame]``, real,
-        to be multiplied with the mix's STFT. "both": ``wave`` and ``stft[batch, stem, channel, 2, freq, frame]``,
+        to be multiplied with the mix's STFT. "both": ``wave`` and ``spectrum[batch, stem, channel, 2, freq, frame]``,
         whose inverse is added to it.
     graph: the path of the ONNX file. sha256: of its bytes.
     card: everything else in the JSON (training data, figures, licence), for the screen.

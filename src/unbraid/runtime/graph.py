@@ -51,7 +51,7 @@ class GraphSeparator:
     def _stems(
         self, outputs: Mapping[str, Samples], stft: Stft | None, spectrum: Spectrum | None, length: int
     ) -> Samples:
-        missing = {"wave": ["wave"], "mask": ["mask"], "both": ["wave", "stft"]}[self._facts.answer]
+        missing = {"wave": ["wave"], "mask": ["mask"], "both": ["wave", "spectrum"]}[self._facts.answer]
         missing = [name for name in missing if name not in outputs]
         if missing:
             raise ModelError(f"{self._facts.graph}: the graph has no output called {', '.join(missing)}")
@@ -60,7 +60,7 @@ class GraphSeparator:
         assert stft is not None and spectrum is not None
         if self._facts.answer == "mask":
             return stft.inverse(spectrum[:, None] * outputs["mask"], length)
-        return outputs["wave"] + stft.inverse(_as_complex(outputs["stft"]), length)
+        return outputs["wave"] + stft.inverse(_as_complex(outputs["spectrum"]), length)
 
 
 def _as_real(spectrum: Spectrum) -> Samples:
