@@ -28,6 +28,10 @@ class Entry(NamedTuple):
 
 NETS: dict[str, Entry] = {
     "compact": Entry("unbraid.nets.compact", "CompactConfig", "Compact"),
+    "convtasnet": Entry("unbraid.nets.convtasnet", "ConvTasNetConfig", "ConvTasNet"),
+    "demucs": Entry("unbraid.nets.demucs", "DemucsConfig", "Demucs"),
+    "hdemucs": Entry("unbraid.nets.hdemucs", "HDemucsConfig", "HDemucs"),
+    "htdemucs": Entry("unbraid.nets.htdemucs", "HTDemucsConfig", "HTDemucs"),
 }
 
 
