@@ -26,7 +26,7 @@ FLOORS = [
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # The package's own face: names that are resolved on first use.
-FACE = {"__init__"}
+FACE = {"__init__", "__main__"}
 # Where torch may be imported; everything else must work without it.
 TORCH = ("nets/", "runtime/torch", "zoo/adopt/", "zoo/export", "train/", "data/studio/")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from unbraid.engine.refine import Member
-from unbraid.errors import ModelError, UsageError
+from unbraid.errors import UsageError
 from unbraid.runtime.facts import GraphFacts, read_facts
 from unbraid.runtime.graph import GraphSeparator
 from unbraid.zoo import bundled
@@ -41,7 +41,7 @@ def load(model: str, *, runtime: Runtime = "auto", device: Device = "auto", offl
     path = Path(model)
     if path.suffix in (".onnx", ".json"):
         return _graph(path.with_suffix(".json"), runtime, device)
-    raise ModelError(f"no model is called {model!r}; see `unbraid models`, or give the path of an .onnx file")
+    raise UsageError(f"no model is called {model!r}; see `unbraid models`, or give the path of an .onnx file")
 
 
 def _graph(path: Path, runtime: Runtime, device: Device) -> Loaded:

@@ -1,0 +1,197 @@
+"""A song file in, stem files out: what is promised about them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.api.conftest import noise, read_back, write_song
+from unbraid.api import Job, Model, Options, separate_file
+from unbraid.api.manifest import Report
+from unbraid.errors import AudioError, Cancelled, UsageError
+from unbraid.signal import Samples
+
+
+def do(song: Path, model: Model, out: Path, **options: Any) -> Report:
+    return separate_file(Job(song, song.stem, out, Options(**options)), model)
+
+
+def files(report: Report, out: Path) -> dict[str, Samples]:
+    return {name: read_back(out / entry.file)[0] for name, entry in report.stems.items()}
+
+
+@pytest.mark.parametrize("rate", [8000, 22050, 44100, 48000, 96000])
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("length", [1, 777, 50_001])
+def test_stems_have_the_songs_length_rate_and_channels(
+    tmp_path: Path, toy_model: Model, rate: int, channels: int, length: int
+) -> None:
+    song = write_song(tmp_path / "song.wav", noise(length / rate, rate, channels), rate)
+    report = do(song, toy_model, tmp_path / "out")
+    assert list(report.stems) == ["vocals", "rest"]
+    for entry in report.stems.values():
+        samples, found = read_back(tmp_path / "out" / entry.file)
+        assert (samples.shape, found) == ((channels, length), rate)
+
+
+def test_the_stems_are_what_the_model_answers(tmp_path: Path, toy_model: Model) -> None:
+    samples = noise(0.5)
+    song = write_song(tmp_path / "song.wav", samples)
+    stems = files(do(song, toy_model, tmp_path / "out"), tmp_path / "out")
+    np.testing.assert_allclose(stems["vocals"], samples / 4, atol=1e-5)
+    np.testing.assert_allclose(stems["rest"], samples * 3 / 4, atol=1e-5)
+
+
+def test_another_rate_costs_little(tmp_path: Path, toy_model: Model) -> None:
+    """A tone well below both Nyquist rates survives the way to the model's rate and back."""
+    time = np.arange(48_000) / 48_000
+    tone = np.tile((0.5 * np.sin(2 * np.pi * 1000 * time)).astype(np.float32), (2, 1))
+    song = write_song(tmp_path / "song.wav", tone, 48_000)
+    vocals = files(do(song, toy_model, tmp_path / "out"), tmp_path / "out")["vocals"]
+    inner = slice(2000, -2000)
+    error = vocals[:, inner] - tone[:, inner] / 4
+    assert 10 * np.log10(np.mean(error**2) / np.mean((tone / 4) ** 2)) < -70
+
+
+@pytest.mark.parametrize("depth", [16, 24])
+def test_integer_files_null_bit_for_bit(tmp_path: Path, toy_model: Model, depth: Any) -> None:
+    song = write_song(tmp_path / "song.wav", noise(0.7), subtype=f"PCM_{depth}")
+    report = do(song, toy_model, tmp_path / "out", stems=("vocals",), residual=True, depth=depth)
+    assert list(report.stems) == ["vocals", "residual"]
+    total = np.zeros((2, 30870), np.int64)
+    for entry in report.stems.values():
+        total += soundfile.read(tmp_path / "out" / entry.file, dtype="int32")[0].T.astype(np.int64)
+    mix = soundfile.read(song, dtype="int32")[0].T
+    np.testing.assert_array_equal(total, mix)
+
+
+def test_float_files_null_below_minus_100_db(tmp_path: Path, toy_model: Model) -> None:
+    samples = noise(0.7, level=1.5)
+    song = write_song(tmp_path / "song.wav", samples, subtype="FLOAT")
+    stems = files(do(song, toy_model, tmp_path / "out", residual=True, depth="float32"), tmp_path / "out")
+    error = sum(each.astype(np.float64) for each in stems.values()) - samples
+    assert 10 * np.log10(np.mean(error**2) / np.mean(samples.astype(np.float64) ** 2)) < -100
+    assert np.abs(stems["rest"]).max() > 1.5, "float output must not be clipped"
+
+
+def test_one_gain_for_all_files_where_one_would_clip(tmp_path: Path, toy_model: Model) -> None:
+    samples = noise(0.3, level=1.0)
+    song = write_song(tmp_path / "song.wav", samples, subtype="FLOAT")
+    report = do(song, toy_model, tmp_path / "out")
+    stems = files(report, tmp_path / "out")
+    assert report.gain_db < 0
+    gain = 10 ** (report.gain_db / 20)
+    np.testing.assert_allclose(stems["vocals"], samples * gain / 4, atol=2e-3)
+    np.testing.assert_allclose(stems["rest"] / 3, stems["vocals"], atol=1e-6)
+    assert max(np.abs(each).max() for each in stems.values()) < 1
+    kept = do(song, toy_model, tmp_path / "out2", depth="float32")
+    assert kept.gain_db == 0
+
+
+def test_two_stems_add_up_to_the_mix(tmp_path: Path, toy_model: Model) -> None:
+    song = write_song(tmp_path / "song.wav", noise(0.5))
+    report = do(song, toy_model, tmp_path / "out", two_stems="vocals")
+    assert list(report.stems) == ["vocals", "no_vocals"]
+    total = sum(soundfile.read(tmp_path / "out" / e.file, dtype="int32")[0].astype(int) for e in report.stems.values())
+    np.testing.assert_array_equal(total, soundfile.read(song, dtype="int32")[0])
+
+
+def test_silence_stays_silence(tmp_path: Path, toy_model: Model) -> None:
+    song = write_song(tmp_path / "song.wav", np.zeros((2, 40_000), np.float32))
+    report = do(song, toy_model, tmp_path / "out", residual=True)
+    assert not any(each.any() for each in files(report, tmp_path / "out").values())
+    assert report.residual_db is None
+    assert all(entry.peak_dbfs is None and entry.lufs is None for entry in report.stems.values())
+
+
+def test_a_part_of_the_song(tmp_path: Path, toy_model: Model) -> None:
+    samples = noise(2.0)
+    song = write_song(tmp_path / "song.wav", samples)
+    report = do(song, toy_model, tmp_path / "out", start_s=0.5, stop_s=1.25)
+    assert report.seconds == 0.75
+    np.testing.assert_allclose(files(report, tmp_path / "out")["vocals"], samples[:, 22_050:55_125] / 4, atol=1e-5)
+    with pytest.raises(AudioError, match=r"song\.wav: has no sound between 5 s and its end"):
+        do(song, toy_model, tmp_path / "out", start_s=5.0)
+
+
+def test_a_second_run_is_skipped_and_other_options_are_not(tmp_path: Path, toy_model: Model) -> None:
+    song, out = write_song(tmp_path / "song.wav", noise(0.2)), tmp_path / "out"
+    first = do(song, toy_model, out)
+    stamp = (out / first.stems["vocals"].file).stat().st_mtime_ns
+    again = do(song, toy_model, out)
+    assert again.skipped
+    assert again.stems == first.stems
+    assert (out / first.stems["vocals"].file).stat().st_mtime_ns == stamp
+    assert not do(song, toy_model, out, depth=16).skipped
+    assert not do(song, toy_model, out).skipped, "the files are those of another depth now"
+    (out / first.stems["rest"].file).unlink()
+    assert not do(song, toy_model, out).skipped
+    write_song(song, noise(0.2, seed=1))
+    assert not do(song, toy_model, out).skipped
+    assert not separate_file(Job(song, "song", out, Options()), toy_model, force=True).skipped
+
+
+def test_a_damaged_manifest_means_do_it_again(tmp_path: Path, toy_model: Model) -> None:
+    song, out = write_song(tmp_path / "song.wav", noise(0.2)), tmp_path / "out"
+    do(song, toy_model, out)
+    manifest = out / "toy" / "song" / "unbraid.json"
+    good = manifest.read_text()
+    for text in ("", "[]", "{}", good.replace('"bytes"', '"byte"'), good[:100]):
+        manifest.write_text(text)
+        assert not do(song, toy_model, out).skipped
+
+
+def test_the_manifest_tells_what_was_done(tmp_path: Path, toy_model: Model) -> None:
+    song, out = write_song(tmp_path / "song.wav", noise(0.2)), tmp_path / "out"
+    do(song, toy_model, out, seed=3)
+    told = json.loads((out / "toy" / "song" / "unbraid.json").read_text())
+    assert told["options"]["seed"] == 3
+    assert told["report"]["stems"]["vocals"]["file"] == "toy/song/vocals.wav"
+
+
+def test_the_same_seed_gives_the_same_bytes(tmp_path: Path, toy_model: Model) -> None:
+    song = write_song(tmp_path / "song.wav", noise(0.4), subtype="FLOAT")
+    runs = [do(song, toy_model, tmp_path / name, depth=16, shifts=2, seed=5) for name in ("a", "b")]
+    for name in runs[0].stems:
+        first, second = ((tmp_path / folder / runs[0].stems[name].file).read_bytes() for folder in ("a", "b"))
+        assert first == second
+
+
+def test_only_final_files_are_left(tmp_path: Path, toy_model: Model) -> None:
+    song, out = write_song(tmp_path / "song.wav", noise(0.2)), tmp_path / "out"
+    do(song, toy_model, out)
+    left = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
+    assert left == ["toy/song/rest.wav", "toy/song/unbraid.json", "toy/song/vocals.wav"]
+
+
+def test_a_cancelled_run_leaves_nothing(tmp_path: Path, toy_model: Model) -> None:
+    song, out = write_song(tmp_path / "song.wav", noise(3.0)), tmp_path / "out"
+    with pytest.raises(Cancelled):
+        separate_file(Job(song, "song", out, Options()), toy_model, stop_asked=iter([False] * 4 + [True] * 99).__next__)
+    assert not [path for path in out.rglob("*") if path.is_file()]
+
+
+def test_an_unknown_stem_is_named_before_any_work(tmp_path: Path, toy_model: Model) -> None:
+    song = write_song(tmp_path / "song.wav", noise(0.2))
+    with pytest.raises(UsageError, match="no stem is called harp; this model has vocals, rest"):
+        do(song, toy_model, tmp_path / "out", stems=("harp",))
+    assert not (tmp_path / "out").exists()
+
+
+def test_another_template_and_its_manifest(tmp_path: Path, toy_model: Model) -> None:
+    song, out = write_song(tmp_path / "song.wav", noise(0.2)), tmp_path / "out"
+    report = do(song, toy_model, out, template="{track} - {stem}.{ext}")
+    assert {entry.file for entry in report.stems.values()} == {"song - vocals.wav", "song - rest.wav"}
+    assert (out / "song.unbraid.json").is_file()
+    assert do(song, toy_model, out, template="{track} - {stem}.{ext}").skipped
+
+
+def test_the_picture_is_drawn(tmp_path: Path, toy_model: Model) -> None:
+    song, out = write_song(tmp_path / "song.wav", noise(0.5)), tmp_path / "out"
+    do(song, toy_model, out, plot=True)
+    assert (out / "toy" / "song" / "picture.png").read_bytes().startswith(b"\x89PNG")
