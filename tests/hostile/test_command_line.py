@@ -1,4 +1,4 @@
-"""The command line against files, disks and signals that go wrong: one clear line, the right exit code, nothing left over."""
+"""The command line against files, disks and signals that go wrong: one line, the right exit code, nothing left over."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from unbraid.api.stream import NewStore
 from unbraid.audio.downmix import to_stereo
 from unbraid.audio.read import AudioReader, open_audio
-from unbraid.audio.tags import Tags
+from unbraid.audio.tags import Tags, read_tags
 from unbraid.engine.progress import StopAsked, never
 from unbraid.engine.store import Store
 from unbraid.errors import AudioError, Cancelled
@@ -54,7 +54,7 @@ def ingest(
         if not store.length:
             end = "its end" if stop_s is None else f"{stop_s:g} s"
             raise AudioError(f"{song}: has no sound between {start_s:g} s and {end}")
-        return Mix(store, reader.rate, reader.tags, [*notes, *reader.warnings])
+        return Mix(store, reader.rate, read_tags(song), [*notes, *reader.warnings])
 
 
 def _part(reader: AudioReader, start_s: float, stop_s: float | None) -> Iterator[Samples]:
