@@ -13,7 +13,7 @@ from unbraid.api.ingest import Mix
 from unbraid.api.manifest import NAME, FileReport
 from unbraid.api.names import stem_path
 from unbraid.api.options import Options
-from unbraid.audio.write import write_audio, write_stem_mp4
+from unbraid.audio.write import write_audio
 from unbraid.engine.finish import Mixdown, Output, common_gain, outputs, render
 from unbraid.engine.progress import StopAsked
 from unbraid.engine.run import cores
@@ -89,6 +89,8 @@ def _write_stem_mp4(
     job: Job, model: str, mixdown: Mixdown, mix: Mix, folder: Path, stop_asked: StopAsked
 ) -> tuple[dict[str, tuple[FileReport, Path]], list[str]]:
     """One file with the mix and the four stems as streams; each stem's entry names that same file."""
+    from unbraid.audio.stem_mp4 import write_stem_mp4
+
     part = folder / "song.stem.mp4"
     path = job.path(model, "stems")
     heard = {file.name: _Heard(mix.rate, mixdown.mix.channels, stop_asked) for file in mixdown.files}

@@ -12,10 +12,11 @@ from unbraid.api.ingest import Mix, ingest
 from unbraid.api.manifest import NAME, Report, finished, key_of, manifest_text
 from unbraid.api.model import Model
 from unbraid.api.names import check_template
+from unbraid.api.stream import NewStore
 from unbraid.api.workdir import workdir
 from unbraid.engine.finish import Mixdown, Output, outputs
 from unbraid.engine.progress import OnProgress, Progress, StopAsked, never
-from unbraid.engine.spool import Spool
+from unbraid.engine.spool import SpoolFolder
 from unbraid.picture import check_plot, draw
 
 
@@ -42,8 +43,8 @@ def separate_file(
     if done is not None:
         return done
     began = time.monotonic()
-    with workdir(job.out) as folder:
-        mixdown, mix = _take_apart(job, model, files, folder, progress, stop_asked)
+    with workdir(job.out) as folder, SpoolFolder(folder) as new_store:
+        mixdown, mix = _take_apart(job, model, files, new_store, progress, stop_asked)
         residual_db, gain = measure(mixdown, job.options)
         mixdown = Mixdown(mixdown.mix, mixdown.stems, files, gain, job.options.grid, job.options.seed)
         if progress is not None:
@@ -67,16 +68,12 @@ def separate_file(
 
 
 def _take_apart(
-    job: Job, model: Model, files: list[Output], folder: Path, progress: OnProgress | None, stop_asked: StopAsked
+    job: Job, model: Model, files: list[Output], new_store: NewStore, progress: OnProgress | None, stop_asked: StopAsked
 ) -> tuple[Mixdown, Mix]:
-    """Decode and separate into spools in ``folder``."""
+    """Decode and separate into stores that ``new_store`` makes."""
     options = job.options
     if progress is not None:
         progress(Progress(0.0, "read"))
-
-    def new_store(name: str, channels: int) -> Spool:
-        return Spool(folder / f"{name}.f32", channels)
-
     mix = ingest(job.song, new_store, options.start_s, options.stop_s, stop_asked)
     needed = {name for file in files for name in file.stems}
     wanted = [name for name in model.spec.stems if name in needed]

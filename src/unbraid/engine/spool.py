@@ -7,6 +7,7 @@ under a mapping is a signal that kills the process instead of an error that can 
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -84,3 +85,21 @@ class Spool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class SpoolFolder:
+    """Makes spools in a folder, and closes them all at the end: ``with SpoolFolder(folder) as new_spool``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._spools = folder, ExitStack()
+
+    def __call__(self, name: str, channels: int) -> Spool:
+        return self._spools.enter_context(Spool(self._folder / f"{name}.f32", channels))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._spools.close()
