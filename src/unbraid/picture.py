@@ -50,7 +50,7 @@ def draw(path: Path, sources: Mapping[str, Source], rate: int, title: str) -> No
     FigureCanvasAgg(figure)
     figure.suptitle(title)
     axes: Any = figure.subplots(len(rows), 2, sharex=True, squeeze=False, width_ratios=(1, 1.6))
-    image = None
+    image: Any = None
     for row, (name, (wave, levels)) in enumerate(rows.items()):
         colour = _COLOURS[row % len(_COLOURS)]
         _draw_wave(axes[row, 0], name, wave, peak, seconds, colour)

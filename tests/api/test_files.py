@@ -6,13 +6,18 @@ import json
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 import soundfile
 
 from tests.api.conftest import noise, read_back, write_song
-from unbraid.api import Job, Model, Options, separate_file
+from tests.runtime.graphs import write_graph
+from unbraid.api import Job, Model, Options, load, separate_file
 from unbraid.api.manifest import Report
+from unbraid.audio.read import open_audio
+from unbraid.audio.tags import Tags, read_tags
+from unbraid.audio.write import write_audio
 from unbraid.errors import AudioError, Cancelled, UsageError
 from unbraid.signal import Samples
 
@@ -189,6 +194,42 @@ def test_another_template_and_its_manifest(tmp_path: Path, toy_model: Model) -> 
     assert {entry.file for entry in report.stems.values()} == {"song - vocals.wav", "song - rest.wav"}
     assert (out / "song.unbraid.json").is_file()
     assert do(song, toy_model, out, template="{track} - {stem}.{ext}").skipped
+
+
+@pytest.mark.parametrize("format", ["wav", "flac", "mp3", "ogg", "opus", "m4a"])
+def test_every_format_keeps_the_length(tmp_path: Path, toy_model: Model, format: Any) -> None:
+    song = write_song(tmp_path / "song.wav", noise(1.2345, 48_000), 48_000)
+    report = do(song, toy_model, tmp_path / "out", format=format)
+    for entry in report.stems.values():
+        with open_audio(tmp_path / "out" / entry.file) as reader:
+            assert reader.read().shape == (2, round(1.2345 * 48_000))
+            assert reader.rate == 48_000
+
+
+def test_a_stem_file_holds_the_mix_and_the_stems(tmp_path: Path) -> None:
+    shares = dict.fromkeys(("vocals", "drums", "bass", "other"), 0.25)
+    model = load(write_graph(tmp_path, "mask", shares).with_suffix(".onnx"))
+    song = write_song(tmp_path / "song.wav", noise(1.0))
+    report = do(song, model, tmp_path / "out", format="stem.mp4")
+    assert list(report.stems) == list(shares)
+    (file,) = {entry.file for entry in report.stems.values()}
+    assert file == "toy/song/song.stem.mp4"
+    with av.open(str(tmp_path / "out" / file)) as container:
+        assert len(container.streams.audio) == 5
+
+
+def test_tags_are_carried_over(tmp_path: Path, toy_model: Model) -> None:
+    song, out = tmp_path / "song.flac", tmp_path / "out"
+    write_audio(song, [noise(0.3)], 44_100, 2, format="flac", tags=Tags({"title": "A song", "artist": "Somebody"}))
+    report = do(song, toy_model, out, format="mp3")
+    assert read_tags(out / report.stems["vocals"].file).values["artist"] == "Somebody"
+
+
+def test_surround_is_mixed_down_and_said(tmp_path: Path, toy_model: Model) -> None:
+    song = write_song(tmp_path / "song.wav", noise(0.3, channels=6))
+    report = do(song, toy_model, tmp_path / "out")
+    assert any("6 channels" in each and "mixed down to stereo" in each for each in report.warnings)
+    assert {len(each) for each in files(report, tmp_path / "out").values()} == {2}
 
 
 def test_the_picture_is_drawn(tmp_path: Path, toy_model: Model) -> None:

@@ -13,6 +13,8 @@ from unbraid.api.ingest import Mix
 from unbraid.api.manifest import NAME, FileReport
 from unbraid.api.names import stem_path
 from unbraid.api.options import Options
+from unbraid.audio.formats import Format
+from unbraid.audio.stem_mp4 import write_stem_mp4
 from unbraid.audio.write import write_audio
 from unbraid.engine.finish import Mixdown, Output, common_gain, outputs, render
 from unbraid.engine.progress import StopAsked
@@ -61,6 +63,7 @@ def encode(
     options = job.options
     if options.format == "stem.mp4":
         return _write_stem_mp4(job, model, mixdown, mix, folder, stop_asked)
+    format: Format = options.format
 
     def write_one(file: Output) -> tuple[FileReport, Path, list[str]]:
         heard = _Heard(mix.rate, mixdown.mix.channels, stop_asked)
@@ -70,7 +73,7 @@ def encode(
             heard.through(render(mixdown, file)),
             mix.rate,
             mixdown.mix.channels,
-            format=options.format,
+            format=format,
             depth=options.depth,
             tags=mix.tags,
             samples=mixdown.mix.length,
@@ -89,18 +92,16 @@ def _write_stem_mp4(
     job: Job, model: str, mixdown: Mixdown, mix: Mix, folder: Path, stop_asked: StopAsked
 ) -> tuple[dict[str, tuple[FileReport, Path]], list[str]]:
     """One file with the mix and the four stems as streams; each stem's entry names that same file."""
-    from unbraid.audio.stem_mp4 import write_stem_mp4
-
     part = folder / "song.stem.mp4"
-    path = job.path(model, "stems")
+    path = job.path(model, job.track)
     heard = {file.name: _Heard(mix.rate, mixdown.mix.channels, stop_asked) for file in mixdown.files}
     written = write_stem_mp4(
         part,
         render(mixdown, Output("mix", 1, {})),
         {file.name: heard[file.name].through(render(mixdown, file)) for file in mixdown.files},
         mix.rate,
+        mixdown.mix.channels,
         tags=mix.tags,
-        samples=mixdown.mix.length,
     )
     return {name: (each.report(path, part), part) for name, each in heard.items()}, list(written.notes)
 

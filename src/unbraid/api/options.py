@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
+from unbraid.audio.formats import Format
 from unbraid.engine.finish import Depth, Gain
 from unbraid.engine.plan import check_overlap
 from unbraid.errors import UsageError
 from unbraid.zoo.bundled import NAME
 from unbraid.zoo.load import Device, Runtime
 
-FORMATS = ("wav", "flac", "mp3", "ogg", "opus", "m4a", "stem.mp4")
+OutputFormat = Format | Literal["stem.mp4"]
+FORMATS = (*get_args(Format), "stem.mp4")
 LOSSLESS = ("wav", "flac")
 TEMPLATE = "{model}/{track}/{stem}.{ext}"
 
@@ -30,7 +32,7 @@ class Options:
     two_stems: str | None = None
     start_s: float = 0.0
     stop_s: float | None = None
-    format: str = "wav"
+    format: OutputFormat = "wav"
     depth: Depth = 24
     gain: Gain = "common"
     residual: bool = False

@@ -9,10 +9,12 @@ from unbraid.api.ingest import ingest
 from unbraid.api.model import Model
 from unbraid.api.names import stem_path, track_names
 from unbraid.api.options import Options
+from unbraid.audio.formats import Format
 from unbraid.audio.write import write_audio
+from unbraid.engine.finish import Depth
 from unbraid.engine.progress import OnProgress, StopAsked, never
 from unbraid.engine.store import ArrayStore
-from unbraid.errors import UsageError
+from unbraid.errors import OutputError, UsageError
 from unbraid.signal import Audio, Stems
 from unbraid.zoo.load import load
 
@@ -25,18 +27,18 @@ class Separation(Stems):
     model: str = ""
     warnings: tuple[str, ...] = ()
 
-    def save(self, out: str | Path, *, format: str = "wav", depth: str = "float32") -> list[Path]:
+    def save(self, out: str | Path, *, format: Format = "wav", depth: Depth = "float32") -> list[Path]:
         """Write every stem to ``out/{stem}.{format}``; float32 WAV by default, which cannot clip.
 
-        Returns the paths. Integer depths ("16", "24") and lossy formats clip above full scale: scale first, or use
-        ``unbraid separate``, which lowers all stems by one factor. Raises OutputError.
+        Returns the paths. Integer depths and lossy formats clip above full scale, which ``unbraid separate`` avoids by
+        lowering all stems alike. Raises OutputError, UsageError.
         """
+        options = Options(format=format, depth=24 if format == "flac" and depth == "float32" else depth)
         folder = Path(out)
-        folder.mkdir(parents=True, exist_ok=True)
-        grid = depth if depth == "float32" or format not in ("wav", "flac") else int(depth)
-        if format == "flac" and grid == "float32":
-            grid = 24
-        options = Options(format=format, depth=grid)  # type: ignore[arg-type]  # Options checks it
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{folder}: cannot write here ({error.strerror})") from error
         paths = []
         for name, samples in self.items():
             path = folder / stem_path("{stem}.{ext}", self.model, self.track, name, format)
@@ -45,7 +47,7 @@ class Separation(Stems):
                 [samples],
                 self.rate,
                 len(samples),
-                format=options.format,
+                format=format,
                 depth=options.depth,
                 samples=samples.shape[1],
             )

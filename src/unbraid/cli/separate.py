@@ -51,7 +51,7 @@ def command(
         two_stems="vocals" if karaoke else two_stems,
         start_s=seconds(start) if start is not None else 0.0,
         stop_s=seconds(stop) if stop is not None else None,
-        format=format,
+        format=format,  # type: ignore[arg-type]  # Options checks it
         depth=_depth(depth),
         gain=gain,  # type: ignore[arg-type]  # Options checks it
         residual=residual,
