@@ -1,0 +1,156 @@
+"""From packets to numbers: one pass of FFmpeg over a sound file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from unbraid.audio.container import audio_stream, open_container, open_file
+from unbraid.audio.frames import Layout, layout_of, raw
+from unbraid.audio.ogg import is_closed
+from unbraid.audio.riff import data_chunk
+from unbraid.audio.say import shown
+from unbraid.errors import AudioError
+
+RATES = (100, 1_000_000)
+"""Lowest and highest rate in Hz that is taken for real."""
+
+_COUNTED = ("flac", "aiff", "wv", "tta", "ape", "tak")
+"""Formats whose header counts the samples."""
+_EDIT_UNIT_S = 1 / 600
+"""The coarsest unit in which MP4 edit lists count; a difference below it is rounding."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One decoded frame.
+
+    numbers: ``[channel, time]`` as the codec gives them. time_s: when it starts, as the container says, None if it does
+    not. end_s: where the sound ends if that is within this frame, in the same time.
+    """
+
+    numbers: NDArray[np.generic]
+    rate: int
+    layout: Layout
+    time_s: float | None
+    end_s: float | None
+
+
+class Decoder:
+    """Decodes a file once.
+
+    first: the first frame. Rate and channels are taken from it, since containers of AAC may say half the rate.
+    damaged: how many packets could not be decoded so far. broken_off: the file ended within a packet.
+    chunk: of WAV, see :mod:`unbraid.audio.riff`. closed: False if an Ogg file lacks its end mark.
+
+    Raises AudioError, naming file and reason, if there is no sound in it.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path, self.damaged, self.broken_off = path, 0, False
+        self._file = open_file(path)
+        try:
+            self.chunk = data_chunk(self._file)
+            has_end_mark = is_closed(self._file)
+            options = {"ignore_length": "1"} if self.chunk and self.chunk.too_short else {}
+            self.container = open_container(self._file, path, options)
+        except BaseException:
+            self._file.close()
+            raise
+        try:
+            self.stream = audio_stream(self.container)
+            self.kind = self.container.format.name.split(",")[0]
+            self.closed = has_end_mark or self.kind != "ogg"
+            self._counted = self.kind in _COUNTED
+            self._frames = self._decode()
+            self.first = self._first_frame()
+        except BaseException:
+            self.close()
+            raise
+
+    def frames(self) -> Iterator[Heard]:
+        """All frames; to be called once."""
+        yield self.first
+        yield from self._frames
+
+    @property
+    def declared_s(self) -> tuple[float, float] | None:
+        """How long the file says it is and how far that may be off, in seconds; None if it only gives a guess."""
+        length, base = self.stream.duration, self.stream.time_base
+        if length and base and (self._counted or self.kind == "mov"):
+            return float(length * base), 0.0 if self.kind in _COUNTED else 0.1
+        if self.kind == "matroska" and len(self.container.streams) == 1 and self.container.duration:
+            return self.container.duration / av.time_base, 0.1
+        return None
+
+    def _first_frame(self) -> Heard:
+        name = shown(self.path)
+        if self.chunk and self.chunk.empty:
+            raise AudioError(f"{name}: holds no sound (zero samples)")
+        first = next(self._frames, None)
+        if first is None and self.stream.rate <= 0:
+            raise AudioError(f"{name}: is not a sound file that can be read")
+        if first is None:
+            nothing = "nothing in it can be decoded" if self.damaged or self.broken_off else "zero samples"
+            raise AudioError(f"{name}: holds no sound ({nothing})")
+        if not RATES[0] <= first.rate <= RATES[1]:
+            raise AudioError(f"{name}: says {first.rate} Hz; {RATES[0]} to {RATES[1]} Hz can be read")
+        return first
+
+    def _decode(self) -> Iterator[Heard]:
+        packets = self.container.demux(self.stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.error.FFmpegError:
+                self.broken_off = True
+                return
+            if packet is None:
+                return
+            self.broken_off = self.broken_off or packet.is_corrupt
+            if self.kind == "mp3" and packet.has_sidedata("skip_samples"):
+                self._counted = True  # there is a LAME header, and that one counts the frames
+            try:
+                frames = packet.decode()
+            except av.error.FFmpegError:
+                self.damaged += 1
+                continue
+            end_s = self._end_s(packet)
+            yield from (_heard(frame, end_s) for frame in frames if frame.samples)
+
+    def _end_s(self, packet: av.Packet[av.AudioStream]) -> float | None:
+        """Where an MP4 file ends if not later than this packet, in seconds.
+
+        AAC comes in blocks of 1024; only the last packet's duration, or an edit list, says where in it the sound ends.
+        FFmpeg leaves that part of the trimming to us.
+        """
+        if self.kind != "mov" or packet.pts is None or not packet.duration:
+            return None
+        end = float((packet.pts + packet.duration) * packet.time_base)
+        length, base = self.stream.duration, self.stream.time_base
+        declared = float(length * base) if length and base else end
+        return declared if end > declared + _EDIT_UNIT_S else end
+
+    def close(self) -> None:
+        self.container.close()
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _heard(frame: av.AudioFrame, end_s: float | None) -> Heard:
+    time_s = None if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base)
+    return Heard(raw(frame), frame.rate, layout_of(frame), time_s, end_s)
