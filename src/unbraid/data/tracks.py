@@ -1,0 +1,135 @@
+"""Songs in folders: what parts each has, and any stretch of a part without decoding the rest.
+
+A song is a folder with ``song.json`` and one WAV file for each part, all of one length; the mix is their sum. The files
+are 16-bit PCM behind a plain 44-byte header, so a part is a memory map: reading three seconds from the middle of
+an hour costs three seconds' worth of bytes, and many processes share them.
+
+A part whose ``stems`` has one entry belongs to that stem. A part with several (a real recording) is known only
+as the sum of these stems.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unbraid.errors import AudioError
+from unbraid.signal import Samples
+
+FORMAT = 1
+_HEADER = struct.Struct(
+    "<4sI4s4sIHHIIHH4sI"
+)  # RIFF, size, WAVE, fmt_, 16, PCM, channels, rate, bytes/s, block, bits, data, size
+_CHANNELS = 2
+
+
+@dataclass(frozen=True)
+class Part:
+    """One recorded or rendered line of a song.
+
+    stems: the stem it belongs to, or those whose sum it is. label: a plain word ("snare"). words: other names for it.
+    """
+
+    path: Path
+    stems: frozenset[str]
+    label: str
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Song:
+    """A folder of parts of ``samples`` samples each at ``rate`` Hz."""
+
+    id: str
+    folder: Path
+    kind: str
+    rate: int
+    samples: int
+    parts: tuple[Part, ...]
+
+    @property
+    def seconds(self) -> float:
+        return self.samples / self.rate
+
+    def targets(self) -> list[frozenset[str]]:
+        """The finest sets of stems whose sums are known, disjoint, in a fixed order.
+
+        Parts that overlap in their stems join: a guitar of ``other`` beside a part ``drums + bass + other`` leaves one
+        set of all three.
+        """
+        sets: list[frozenset[str]] = []
+        for part in self.parts:
+            touched = [known for known in sets if known & part.stems]
+            sets = [known for known in sets if not known & part.stems]
+            sets.append(part.stems.union(*touched))
+        return sorted(sets, key=sorted)
+
+    def parts_of(self, target: frozenset[str]) -> tuple[Part, ...]:
+        """The parts that make up the set ``target`` of :meth:`targets`."""
+        return tuple(part for part in self.parts if part.stems <= target)
+
+
+def scan(root: Path, split: str) -> list[Song]:
+    """All finished songs of ``root/split`` ("train", "valid", "test"), by name; unfinished ones are hidden folders."""
+    folder = root / split
+    if not folder.is_dir():
+        return []
+    songs = (entry for entry in sorted(folder.iterdir()) if not entry.name.startswith(".") and entry.is_dir())
+    return [read_song(song) for song in songs if (song / "song.json").is_file()]
+
+
+def read_song(folder: Path) -> Song:
+    """The song in ``folder``; AudioError names the file that is missing or not what song.json says."""
+    path = folder / "song.json"
+    try:
+        raw: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        if raw["format"] != FORMAT:
+            raise AudioError(f"{path}: has format {raw['format']}; this version reads {FORMAT}")
+        parts = tuple(
+            Part(folder / p["file"], frozenset(p["stems"]), p["label"], tuple(p.get("words", ()))) for p in raw["parts"]
+        )
+        song = Song(raw["id"], folder, raw["kind"], int(raw["rate"]), int(raw["samples"]), parts)
+    except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
+        raise AudioError(f"{path}: does not describe a song ({error!r})") from error
+    for part in parts:
+        _check_header(part.path, song)
+    return song
+
+
+def read_part(part: Part, start: int, length: int) -> Samples:
+    """Samples ``start : start + length`` of a part as ``[channel, time]``; zeros beyond its ends."""
+    pcm = _mapped(part.path)
+    first, last = max(start, 0), min(start + length, len(pcm))
+    if first >= last:
+        return np.zeros((_CHANNELS, length), np.float32)
+    samples = np.zeros((_CHANNELS, length), np.float32)
+    np.multiply(pcm[first:last].T, np.float32(1 / 32768), out=samples[:, first - start : last - start])
+    return samples
+
+
+def _mapped(path: Path) -> NDArray[np.int16]:
+    """``[time, channel]`` of the file, on disk."""
+    frames = (path.stat().st_size - _HEADER.size) // (2 * _CHANNELS)
+    return np.memmap(path, np.dtype("<i2"), "r", _HEADER.size, (frames, _CHANNELS))
+
+
+def _check_header(path: Path, song: Song) -> None:
+    try:
+        with path.open("rb") as file:
+            head = _HEADER.unpack(file.read(_HEADER.size))
+    except (OSError, struct.error) as error:
+        raise AudioError(f"{path}: is missing or too short for a WAV file ({error})") from error
+    riff, _, wave, fmt, _, coding, channels, rate, _, _, bits, data, size = head
+    plain = (riff, wave, fmt, data) == (b"RIFF", b"WAVE", b"fmt ", b"data")
+    if not plain or (coding, channels, bits) != (1, _CHANNELS, 16):
+        raise AudioError(f"{path}: is not a plain 16-bit stereo WAV file with a header of {_HEADER.size} bytes")
+    if rate != song.rate or size != song.samples * 2 * _CHANNELS:
+        raise AudioError(
+            f"{path}: has {size // (2 * _CHANNELS)} samples at {rate} Hz; song.json says {song.samples} at {song.rate}"
+        )

@@ -1,0 +1,261 @@
+"""The compact net: one small trunk over bands and time, with masks for four stems.
+
+The net sees magnitudes and answers with real masks, so it can live in a graph without complex numbers. The masks of
+all stems sum to one on every bin (softmax): the stems sum to the mix by construction, silence gives silence, and the
+net cannot invent sound when music is unlike its training data. The ideal ratio mask's ceiling is far above what a net
+of this size reaches, so phases are not worth their weights here.
+
+The input's level is normalised inside the graph by the RMS of the segment: twice as loud gives the same masks.
+
+Time is halved first: a token holds two STFT frames of one band. A block is a BiLSTM over time, shared by all bands,
+and an MLP over bands, shared by all channels (band-split RNN, Luo & Yu 2023, with its second LSTM replaced by the
+token mixing of MLP-Mixer, Tolstikhin et al. 2021: the bands are few and always the same, so a matrix does).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from unbraid.nets.bands import BandGroup, layout, spread
+from unbraid.spec import Spec
+
+_FEATURES = 5  # left, right, mid, side, correlation
+_FRAMES = 2  # STFT frames in a token
+_SILENCE = 1e-8  # of full scale: below it a segment's level is no longer normalised
+
+
+@dataclass(frozen=True)
+class CompactConfig:
+    """All that shapes the net; JSON values only.
+
+    segment: samples of one piece, a multiple of ``hop``; ``segment / hop + 1`` frames must be even.
+    bands: (count, width in pooled bins, STFT bins pooled into one) from the bottom up.
+    width: channels of a token. hidden: of the LSTM in each direction. mixer: hidden size of the MLP over bands.
+    head: hidden size of a band's mask network.
+    """
+
+    stems: tuple[str, ...] = ("vocals", "drums", "bass", "other")
+    rate: int = 44_100
+    channels: int = 2
+    n_fft: int = 4096
+    hop: int = 1024
+    segment: int = 343 * 1024
+    bands: tuple[tuple[int, int, int], ...] = (
+        (8, 6, 1),
+        (8, 12, 1),
+        (6, 24, 1),
+        (5, 48, 1),
+        (5, 48, 2),
+        (4, 66, 4),
+    )
+    width: int = 64
+    hidden: int = 64
+    blocks: int = 6
+    mixer: int = 72
+    head: int = 128
+
+    def __post_init__(self) -> None:
+        # JSON has no tuples.
+        object.__setattr__(self, "stems", tuple(self.stems))
+        object.__setattr__(self, "bands", tuple(tuple(triple) for triple in self.bands))
+        assert self.channels == 2, "mid, side and correlation need two channels"
+
+
+class BandLinear(nn.Module):
+    """One linear map for each band: ``[band, ..., inputs] -> [band, ..., outputs]``."""
+
+    def __init__(self, bands: int, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(bands, inputs, outputs) * inputs**-0.5)
+        self.bias = nn.Parameter(torch.zeros(bands, 1, outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.bmm(x, self.weight) + self.bias
+
+
+class Block(nn.Module):
+    """``[time, batch, band, width]`` to the same: BiLSTM over time, then an MLP over bands, both residual."""
+
+    def __init__(self, config: CompactConfig, bands: int) -> None:
+        super().__init__()
+        width, hidden = config.width, config.hidden
+        self.time_norm = nn.LayerNorm(width)
+        self.time = nn.LSTM(width, hidden, bidirectional=True)
+        self.time_out = nn.Linear(2 * hidden, width)
+        self.band_norm = nn.LayerNorm(width)
+        self.band_in = nn.Linear(bands, config.mixer)
+        self.band_out = nn.Linear(config.mixer, bands)
+        # Residual branches start small, so that a deep net starts near the identity.
+        for layer in (self.time_out, self.band_out):
+            nn.init.normal_(layer.weight, std=(2 * config.blocks * layer.in_features) ** -0.5)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        time, batch, band, width = x.shape
+        rows = self.time_norm(x).reshape(time, batch * band, width)
+        x = x + self.time_out(self.time(rows)[0]).reshape(time, batch, band, width)
+        y = self.band_norm(x)
+        y = torch.matmul(self.band_in.weight, y) + self.band_in.bias[:, None]
+        y = torch.matmul(self.band_out.weight, nn.functional.silu(y)) + self.band_out.bias[:, None]
+        return x + y
+
+
+class Encoder(nn.Module):
+    """Magnitudes of the mix to tokens."""
+
+    tilt: Tensor
+
+    def __init__(self, config: CompactConfig) -> None:
+        super().__init__()
+        self.layout = layout(config.bands, config.n_fft // 2 + 1)
+        self.into = nn.ModuleList(
+            BandLinear(g.count, _FEATURES * _FRAMES * g.width, config.width) for g in self.layout.groups
+        )
+        # Music falls by about 5 dB an octave above 100 Hz; lifting it puts all inputs into one range from the start.
+        hz = torch.arange(self.layout.covered) * (config.rate / config.n_fft)
+        self.register_buffer("tilt", (hz.clamp(min=100) / 1000) ** 1.7, persistent=False)
+
+    def forward(self, stft: Tensor) -> Tensor:
+        """``stft[batch, channel, 2, freq, frame]`` to tokens ``[time, batch, band, width]``."""
+        real, imaginary = stft.unbind(2)
+        power = real * real + imaginary * imaginary
+        cross = real[:, :1] * real[:, 1:] + imaginary[:, :1] * imaginary[:, 1:]
+        level = power.mean((1, 2, 3), keepdim=True).clamp(min=_SILENCE**2)
+        # [batch, (left, right, cross), freq, frame]
+        parts = nn.functional.pad(torch.cat([power, cross], 1), (0, 0, 0, self.layout.padding))
+        parts = parts * (self.tilt[:, None] / level)
+        tokens = [
+            into(self._features(parts[:, :, start : start + group.bins], group))
+            for start, group, into in zip(self.layout.starts(), self.layout.groups, self.into, strict=True)
+        ]
+        rows = torch.cat(tokens, 0)
+        return rows.reshape(self.layout.bands, -1, stft.shape[0], rows.shape[-1]).permute(1, 2, 0, 3).contiguous()
+
+    def _features(self, parts: Tensor, group: BandGroup) -> Tensor:
+        """``[batch, 3, bins, frame]`` to ``[band, time * batch, feature]``."""
+        batch, _, bins, frames = parts.shape
+        if group.pool > 1:
+            pooled = parts.reshape(batch, 3, bins // group.pool, group.pool, frames)
+            parts = sum(pooled.unbind(3)[1:], pooled[:, :, :, 0]) / group.pool
+        left, right, cross = parts.unbind(1)
+        half = (left + right) / 2
+        # |M|^2 and |S|^2 of M = (L + R) / sqrt 2, S = (L - R) / sqrt 2, without another complex product.
+        powers = torch.stack([left, right, half + cross, half - cross], 1).clamp(min=0)
+        # The fourth root of a magnitude: three roots of its square, each one fast instruction.
+        magnitudes = (powers + 1e-9).sqrt().sqrt().sqrt()
+        both = torch.cat([magnitudes, (cross / (half + 1e-6))[:, None]], 1)
+        both = both.reshape(batch, _FEATURES, group.count, group.width, frames // _FRAMES, _FRAMES)
+        return both.permute(2, 4, 0, 1, 3, 5).reshape(group.count, -1, _FEATURES * group.width * _FRAMES)
+
+
+class MaskHead(nn.Module):
+    """Tokens to one mask a stem, summing to one over the stems."""
+
+    def __init__(self, config: CompactConfig) -> None:
+        super().__init__()
+        self.layout = layout(config.bands, config.n_fft // 2 + 1)
+        self.stems, self.channels = len(config.stems), config.channels
+        self.norm = nn.LayerNorm(config.width)
+        self.hidden = BandLinear(self.layout.bands, config.width, config.head)
+        size = self.stems * self.channels * _FRAMES
+        self.out = nn.ModuleList(BandLinear(g.count, config.head, size * g.width) for g in self.layout.groups)
+        with torch.no_grad():
+            for layer in self.out:
+                layer.get_parameter("weight").mul_(0.1)  # starts near equal shares
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """``tokens[time, batch, band, width]`` to ``mask[batch, stem, channel, pooled bin, frame]``."""
+        time, batch, bands, width = tokens.shape
+        rows = self.norm(tokens).permute(2, 0, 1, 3).reshape(bands, time * batch, width)
+        rows = nn.functional.silu(self.hidden(rows))
+        masks, first = [], 0
+        for group, out in zip(self.layout.groups, self.out, strict=True):
+            logits = out(rows[first : first + group.count])
+            first += group.count
+            shape = (group.count, time, batch, self.stems, self.channels, group.width, _FRAMES)
+            mask = _shares(logits.reshape(shape).permute(2, 3, 4, 0, 5, 1, 6).contiguous())
+            masks.append(mask.reshape(batch, self.stems, self.channels, group.pooled, time * _FRAMES))
+        return torch.cat(masks, 3)
+
+
+def _shares(logits: Tensor) -> Tensor:
+    """Softmax over stems, axis 1.
+
+    Written out since the runtimes' own takes a quarter of the whole net's time on an axis of four. Clamping
+    keeps the exponentials finite, and masks of e^-40 are zeros to the ear.
+    """
+    weights = logits.clamp(-20, 20).exp()
+    return weights / weights.sum(1, keepdim=True)
+
+
+class Compact(nn.Module):
+    """``forward`` takes waves apart; ``masks`` is what is exported."""
+
+    window: Tensor
+
+    def __init__(self, config: CompactConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.layout = layout(config.bands, config.n_fft // 2 + 1)
+        bands = self.layout.bands
+        self.encoder = Encoder(config)
+        self.band_place = nn.Parameter(torch.randn(bands, config.width) * 0.1)
+        self.blocks = nn.ModuleList(Block(config, bands) for _ in range(config.blocks))
+        self.head = MaskHead(config)
+        self.register_buffer("window", torch.hann_window(config.n_fft), persistent=False)
+
+    def spec(self, name: str) -> Spec:
+        config = self.config
+        return Spec(
+            name=name,
+            rate=config.rate,
+            channels=config.channels,
+            stems=config.stems,
+            segment=config.segment,
+            scale_equivariant=True,
+            silence_exact=True,
+        )
+
+    def trunk(self, stft: Tensor) -> Tensor:
+        """``stft[batch, channel, 2, freq, frame]``, frames even, to tokens ``[time, batch, band, width]``."""
+        x: Tensor = self.encoder(stft) + self.band_place
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+    def pooled_masks(self, stft: Tensor) -> Tensor:
+        """:meth:`masks` before they are repeated: ``[batch, stem, channel, pooled bin, frame]``; what a loss needs."""
+        masks: Tensor = self.head(self.trunk(stft))
+        return masks
+
+    def masks(self, stft: Tensor) -> Tensor:
+        """``stft[batch, channel, 2, freq, frame]`` to ``[batch, stem, channel, freq, frame]``; stems sum to one."""
+        return spread(self.layout, self.pooled_masks(stft))
+
+    def stft(self, wave: Tensor) -> Tensor:
+        """``wave[..., time]`` to ``[..., 2, freq, frame]``; zeros beyond the ends, frame k centred on ``k * hop``."""
+        flat = wave.reshape(-1, wave.shape[-1])
+        spectrum = self._transform(flat)
+        parts = torch.view_as_real(spectrum).movedim(-1, 1)
+        return parts.reshape(*wave.shape[:-1], *parts.shape[1:])
+
+    def forward(self, mix: Tensor) -> Tensor:
+        """``mix[batch, channel, time]`` of any length to ``stems[batch, stem, channel, time]``."""
+        hop, length = self.config.hop, mix.shape[-1]
+        # An even number of frames, 1 + length / hop, needs an odd number of hops.
+        hops = max(1, -(-length // hop)) // 2 * 2 + 1
+        padded = nn.functional.pad(mix, (0, hops * hop - length))
+        stft = self.stft(padded)
+        stems = stft[:, None] * self.masks(stft)[:, :, :, None]
+        spectra = torch.view_as_complex(stems.movedim(3, -1).contiguous())
+        waves = torch.istft(spectra.flatten(0, 2), self.config.n_fft, hop, window=self.window, length=padded.shape[-1])
+        return waves.reshape(*stems.shape[:3], -1)[..., :length]
+
+    def _transform(self, flat: Tensor) -> Tensor:
+        config = self.config
+        return torch.stft(
+            flat, config.n_fft, config.hop, window=self.window, center=True, pad_mode="constant", return_complex=True
+        )

@@ -1,0 +1,100 @@
+"""The loss of a net that answers with real masks, without an inverse STFT.
+
+Let X be the mix's STFT, T a target's, m the net's mask. By Parseval the energy of the error's windowed frames is the
+sum over bins of
+
+    |m X - T|^2 = m^2 |X|^2 - 2 m Re(X T*) + |T|^2,
+
+so three real numbers a bin, found once without a gradient, are all that the loss needs. Where neighbouring bins
+share a mask the three are added up over them first: the loss stays exact and works on half as many numbers.
+
+Per target the loss is log(error + eps * mix energy), a signal-to-distortion ratio in nepers that stops paying below
+eps, so a silent target has a finite one; plus an L1 distance of compressed magnitudes (power 0.5), which hears quiet highs.
+A target may be a sum of stems: its mask is the sum of theirs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from unbraid.nets.bands import pooled_sum
+from unbraid.nets.compact import Compact
+
+_Parts = tuple[Tensor, Tensor]  # real and imaginary
+
+
+@dataclass(frozen=True)
+class MaskLoss:
+    """floor: eps above, as a ratio of energies (1e-3 is -30 dB). compressed: weight of the second term."""
+
+    floor: float = 1e-3
+    compressed: float = 0.3
+
+
+@dataclass(frozen=True)
+class Products:
+    """The three sums of the module's docstring.
+
+    mix: ``[batch, channel, bin, frame]``. cross, target: ``[batch, target, channel, bin, frame]``.
+    """
+
+    mix: Tensor
+    cross: Tensor
+    target: Tensor
+
+
+class MaskTask(nn.Module):
+    """A net and its loss as one module, so that whatever wraps the module (DDP) sees one forward."""
+
+    def __init__(self, net: Compact, loss: MaskLoss) -> None:
+        super().__init__()
+        self.net, self._loss = net, loss
+
+    def forward(self, wave: Tensor, curve: Tensor, members: Tensor, weight: Tensor) -> dict[str, Tensor]:
+        """The shapes of :class:`unbraid.data.sample.Batch`; returns the total under "loss", and its terms."""
+        with torch.no_grad():
+            real, imaginary = self.net.stft(wave).unbind(3)
+            real, imaginary = real * curve[:, :, None, :, None], imaginary * curve[:, :, None, :, None]
+            mix = real.sum(1), imaginary.sum(1)
+            products = self._products(mix, (real, imaginary))
+            stft = torch.stack(mix, 2)
+        masks = target_masks(self.net.pooled_masks(stft), members)
+        ratio, compressed = log_error(masks, products, self._loss.floor), compressed_distance(masks, products)
+        total = weight.sum()
+        terms = {"log_error": (ratio * weight).sum() / total, "compressed": (compressed * weight).sum() / total}
+        terms["loss"] = terms["log_error"] + self._loss.compressed * terms["compressed"]
+        return terms
+
+    def _products(self, mix: _Parts, targets: _Parts) -> Products:
+        layout = self.net.layout
+        return Products(
+            pooled_sum(layout, mix[0].square() + mix[1].square()),
+            pooled_sum(layout, targets[0] * mix[0][:, None] + targets[1] * mix[1][:, None]),
+            pooled_sum(layout, targets[0].square() + targets[1].square()),
+        )
+
+
+def target_masks(masks: Tensor, members: Tensor) -> Tensor:
+    """Stems' masks ``[batch, stem, ...]`` added up by ``members[batch, target, stem]``: ``[batch, target, ...]``."""
+    return torch.bmm(members, masks.flatten(2)).reshape(*members.shape[:2], *masks.shape[2:])
+
+
+def log_error(masks: Tensor, products: Products, floor: float) -> Tensor:
+    """``[batch, target]``: the log of the error's energy over the mix's, plus ``floor``."""
+    error = masks * (masks * products.mix[:, None] - 2 * products.cross) + products.target
+    energy = products.mix.sum((1, 2, 3))[:, None].clamp(min=1e-12)
+    # Rounding may leave a perfect mask a hair below zero.
+    return torch.log(error.sum((2, 3, 4)).clamp(min=0) / energy + floor)
+
+
+def compressed_distance(masks: Tensor, products: Products) -> Tensor:
+    """``[batch, target]``: mean | sqrt|m X| - sqrt|T| | over the mean of sqrt|X|."""
+    # The root's slope is infinite at zero; -60 dB under the mean energy is as good as zero.
+    tiny = products.mix.mean((1, 2, 3), keepdim=True)[:, None] * 1e-6 + 1e-20
+    ours = (masks.square() * products.mix[:, None] + tiny).sqrt().sqrt()
+    theirs = (products.target + tiny).sqrt().sqrt()
+    whole = (products.mix[:, None] + tiny).sqrt().sqrt().mean((2, 3, 4))
+    return (ours - theirs).abs().mean((2, 3, 4)) / whole
