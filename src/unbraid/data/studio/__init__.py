@@ -1,0 +1,10 @@
+"""The studio: multitrack songs with four stems and labelled parts, made from what free packages give.
+
+``make_songs`` renders them; ``python -m unbraid.data.studio`` is its command. See docs/data-sources.md for the material.
+"""
+
+from __future__ import annotations
+
+from unbraid.data.studio.rendering import make_songs
+
+__all__ = ["make_songs"]
