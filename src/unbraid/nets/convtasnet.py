@@ -110,8 +110,9 @@ class Separator(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        score: Tensor = self.network(x).unflatten(1, (self.stems, -1))
-        return score.softmax(1) if self.softmax else F.relu(score)
+        score = self.network(x).unflatten(1, (self.stems, -1))
+        masks: Tensor = score.softmax(1) if self.softmax else F.relu(score)
+        return masks
 
 
 class Residual(nn.Module):
@@ -122,7 +123,8 @@ class Residual(nn.Module):
         self.net = net
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.net(x)
+        y: Tensor = self.net(x)
+        return x + y
 
 
 class Nested(nn.Module):

@@ -38,20 +38,18 @@ class LocalAttention(nn.Module):
         per_head = (batch, self.heads, -1, length)
         query, key = self.query(x).view(per_head), self.key(x).view(per_head)
         score = key.transpose(-1, -2) @ query / (channels // self.heads) ** 0.5  # [batch, head, key, query]
-        score = score - self._penalty(x)
-        itself = torch.eye(length, dtype=torch.bool, device=x.device)
-        weight = score.masked_fill(itself, _SELF).softmax(-2)
+        step = torch.arange(length, device=x.device, dtype=x.dtype)
+        distance = (step[:, None] - step[None]).abs()
+        score = score - distance * self._slope(x)[:, :, None]
+        weight = score.masked_fill(distance == 0, _SELF).softmax(-2)
         heard = self.content(x).view(per_head) @ weight
         answer: Tensor = self.proj(heard.reshape(batch, channels, length))
         return x + answer
 
-    def _penalty(self, x: Tensor) -> Tensor:
-        """``[batch, head, key, query]``."""
+    def _slope(self, x: Tensor) -> Tensor:
+        """Penalty for each step of distance, ``[batch, head, query]``."""
         batch, _, length = x.shape
         rank = torch.arange(1, self.decays + 1, device=x.device, dtype=x.dtype)
         chosen = torch.sigmoid(self.query_decay(x).view(batch, self.heads, self.decays, length)) / 2
-        slope = (rank[:, None] * chosen).sum(2) / self.decays**0.5  # [batch, head, query]
-        step = torch.arange(length, device=x.device, dtype=x.dtype)
-        distance = (step[:, None] - step[None]).abs()
-        penalty: Tensor = distance * slope[:, :, None]
-        return penalty
+        slope: Tensor = (rank[:, None] * chosen).sum(2) / self.decays**0.5
+        return slope

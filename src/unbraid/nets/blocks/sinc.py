@@ -26,11 +26,12 @@ def sinc_kernels(old: int, new: int) -> tuple[Tensor, int]:
     """
     cut = min(old, new) * _ROLLOFF
     reach = math.ceil(_ZEROS * old / cut)
-    sample = torch.arange(-reach, reach + old, dtype=torch.float32)
+    # On the CPU whatever the default device: a net made without memory still has its kernels.
+    sample = torch.arange(-reach, reach + old, dtype=torch.float32, device="cpu")
     kernels = []
     for phase in range(new):
         t = ((sample / old - phase / new) * cut).clamp(-_ZEROS, _ZEROS) * math.pi
-        kernel = torch.where(t == 0, torch.ones(()), t.sin() / t) * (t / _ZEROS / 2).cos() ** 2
+        kernel = torch.where(t == 0, torch.ones_like(t), t.sin() / t) * (t / _ZEROS / 2).cos() ** 2
         kernels.append(kernel / kernel.sum())
     return torch.stack(kernels)[:, None], reach
 
