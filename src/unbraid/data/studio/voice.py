@@ -22,14 +22,16 @@ from unbraid.data.studio.voice_breath import breath
 from unbraid.data.studio.voice_formant import rule_voice
 from unbraid.data.studio.voice_phrase import HOLD, phrase_frames
 from unbraid.data.studio.voice_pitch import Note
+from unbraid.data.studio.voice_speech import rap, speak
 from unbraid.data.studio.voice_style import Style, draw_style, second_take
 from unbraid.data.studio.voice_synth import synthesise
 from unbraid.errors import UsageError
 
-Role = Literal["lead", "double", "harmony", "rap"]
+Role = Literal["lead", "double", "harmony", "rap", "spoken"]
 _REST_S = 0.4
 _LEVEL = 0.1
 _RULE_SHARE = 0.28
+_AS_RECORDED = 0.6
 _TIER_WEIGHTS = {1: 1.0, 2: 2.0}
 
 
@@ -116,23 +118,47 @@ def sing_part(
 
     Args:
         role: "lead"; "double" and "harmony" of the line ``like``: the same singer and words, sung once more;
-            "harmony" without ``like`` is a wordless or worded backing singer; "rap" is speech in the notes' rhythm.
+            "harmony" without ``like`` is a wordless or worded backing singer; "rap" is speech in the notes' rhythm;
+            "spoken" is a called or shouted line where notes begin after a rest.
         like: the line that is doubled or harmonised. Words are matched by the notes' start times.
     """
     held = sorted((float(s), float(e), float(p)) for s, e, p in notes if e > s and s < seconds)
-    pitch = float(np.median([note[2] for note in held])) if held else 60.0
+    length = round(seconds * RATE)
     if like is not None:
-        bank, style = like.bank, second_take(like.style, rng)
-        lyric = _matched_lyric(held, like, rng)
-        held = [(max(s + rng.normal(0, 0.012), 0.0), e + rng.normal(0, 0.015), p) for s, e, p in held]
-        held.sort()
-    else:
-        bank, style = voices.pick(rng, pitch), draw_style(rng, role)
-        lyric = _spoken_lyric(held, bank, rng) if role == "rap" else _lyric(held, bank, style, rng, role)
-    if role == "rap":
+        return _sing_again(held, length, like, rng, role)
+    pitch = float(np.median([note[2] for note in held])) if held else 60.0
+    bank, style = voices.pick(rng, pitch), draw_style(rng, role)
+    if role in ("rap", "spoken") and bank.files and (role == "spoken" or rng.random() < _AS_RECORDED):
+        samples = rap(held, length, bank, rng) if role == "rap" else speak(held, length, bank, rng)
+        samples *= _LEVEL / max(_rms(samples), 1e-6)
+        return VoicePart(samples, bank.name, bank.licence, bank, style, tuple(held), ())
+    if role in ("rap", "spoken"):
+        lyric = _spoken_lyric(held, bank, rng)
         held = [(s, e, _speech_pitch(bank, p, pitch)) for s, e, p in held]
-    samples = _sing(held, lyric, round(seconds * RATE), bank, style, rng, role)
+    else:
+        lyric = _lyric(held, bank, style, rng, role)
+    samples = _sing(held, lyric, length, bank, style, rng, role)
     return VoicePart(samples, bank.name, bank.licence, bank, style, tuple(held), tuple(lyric))
+
+
+def _sing_again(notes: list[Note], length: int, like: VoicePart, rng: np.random.Generator, role: Role) -> VoicePart:
+    """The line ``like`` once more on ``notes``; a line that was cut from recordings is shifted and detuned instead."""
+    if not like.lyric:
+        samples = _detuned(like.samples, length, rng)
+        return VoicePart(samples, like.source, like.licence, like.bank, like.style, like.notes, ())
+    style, lyric = second_take(like.style, rng), _matched_lyric(notes, like, rng)
+    late = [(max(s + rng.normal(0, 0.012), 0.0), e + rng.normal(0, 0.015), p) for s, e, p in notes]
+    held = [(s, max(e, s + 0.05), p) for s, e, p in late]
+    samples = _sing(held, lyric, length, like.bank, style, rng, role)
+    return VoicePart(samples, like.source, like.licence, like.bank, style, tuple(held), tuple(lyric))
+
+
+def _detuned(samples: NDArray[np.float32], length: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """``samples`` 10 to 30 ms later and up to a tenth of a semitone off, by a delay that swings slowly."""
+    time = np.arange(length)
+    rate, depth = rng.uniform(0.1, 0.4), rng.uniform(20, 90)
+    delay = rng.uniform(0.01, 0.03) * RATE + depth * np.sin(2 * np.pi * (rate * time / RATE + rng.random()))
+    return np.interp(time - delay, np.arange(len(samples)), samples, left=0.0).astype(np.float32)
 
 
 def phrases(notes: Sequence[Note], rest_s: float = _REST_S) -> list[slice]:
@@ -158,7 +184,7 @@ def _sing(
         begin = max(part[0][0] - 0.18, 0.0)
         frames = int((part[-1][1] + 0.25 - begin) / FRAME_S) + 1
         local = [(s - begin, e - begin, p) for s, e, p in part]
-        voiced = phrase_frames(local, lyric[phrase], frames, bank, style, rng, spoken=role == "rap")
+        voiced = phrase_frames(local, lyric[phrase], frames, bank, style, rng, spoken=role in ("rap", "spoken"))
         wave = synthesise(voiced, rng, style.rough)
         wave *= _LEVEL * 10 ** (rng.normal(0, 1.2) / 20) / max(_rms(wave), 1e-6)
         wave *= _edges(len(wave))

@@ -73,7 +73,7 @@ def to_bands(power: NDArray[np.float64], bands: int) -> NDArray[np.float64]:
 
 
 def analyse(samples: NDArray[np.float32], voiced_s: float = 0.06) -> Take | None:
-    """Analyse one recording (``[time]``, 44.1 kHz); None if silent, too long or without a voiced run of ``voiced_s``."""
+    """Analyse one recording (``[time]``, 44.1 kHz); None if silent, too long or never voiced for ``voiced_s``."""
     peak = float(np.abs(samples).max(initial=0.0))
     if peak < 1e-3 or not 0.1 <= len(samples) / RATE <= _LONGEST_S:
         return None

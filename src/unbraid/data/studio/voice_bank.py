@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -49,6 +49,7 @@ class VoiceBank:
     """The analysed frames of one voice: all takes end to end, and their syllables.
 
     ``take_of[i]`` is the number of the recording that syllable ``i`` was cut from; syllables keep their order in it.
+    ``files`` are the recordings and ``take_start`` their first frames; a voice by rule has no files.
     """
 
     name: str
@@ -59,6 +60,7 @@ class VoiceBank:
     syllables: tuple[Syllable, ...]
     take_of: tuple[int, ...]
     files: tuple[str, ...] = ()
+    take_start: tuple[int, ...] = ()
 
     @cached_property
     def centre_hz(self) -> float:
@@ -118,11 +120,12 @@ def load_bank(source: VoiceSource, assets: Path) -> VoiceBank | None:
     """The analysed voice, from the cache beside the assets or made now; None if too few syllables can be used."""
     cache = assets / _CACHE / f"{source.name.replace(':', '-')}.npz"
     if not cache.exists():
-        _write(cache, _analyse_all(source.files))
+        _write(cache, _analyse_all(source.files, assets))
     with np.load(cache, allow_pickle=False) as held:
         if len(held["syllables"]) < _FEWEST_SYLLABLES:
             return None
-        return _bank(source.name, source.licence, dict(held))
+        bank = _bank(source.name, source.licence, dict(held))
+    return replace(bank, files=tuple(str(assets / file) for file in bank.files))
 
 
 def bank_of(name: str, licence: str, takes: Iterable[Take]) -> VoiceBank:
@@ -140,10 +143,11 @@ def _bank(name: str, licence: str, held: Mapping[str, NDArray[np.generic]]) -> V
         tuple(Syllable(*(int(edge) for edge in row)) for row in held["syllables"].astype(np.int64)),
         tuple(int(number) for number in held["take_of"].astype(np.int64)),
         tuple(str(file) for file in held.get("files", ())),
+        tuple(int(frame) for frame in held["take_start"].astype(np.int64)),
     )
 
 
-def _analyse_all(files: tuple[Path, ...]) -> dict[str, NDArray[np.generic]]:
+def _analyse_all(files: tuple[Path, ...], assets: Path) -> dict[str, NDArray[np.generic]]:
     """Analyse at most ``_MOST_TAKES`` recordings, spread evenly over the list."""
     chosen = [files[i] for i in np.unique(np.linspace(0, len(files) - 1, _MOST_TAKES).astype(int))]
     takes, names = [], []
@@ -154,13 +158,13 @@ def _analyse_all(files: tuple[Path, ...]) -> dict[str, NDArray[np.generic]]:
             continue  # a few packages ship files that libsndfile cannot read; the voice has others
         if take is not None:
             takes.append(take)
-            names.append(str(path))
+            names.append(path.relative_to(assets).as_posix())
     return join_takes(takes) | {"files": np.array(names, dtype=np.str_)}
 
 
 def join_takes(takes: Iterable[Take]) -> dict[str, NDArray[np.generic]]:
     """Takes end to end as plain arrays; each take is brought to one level so that syllables of a voice agree."""
-    envelopes, noises, pitches, table, take_of, at = [], [], [], [], [], 0
+    envelopes, noises, pitches, table, take_of, starts, at = [], [], [], [], [], [], 0
     for number, take in enumerate(takes):
         loudest = frame_level_db(take.envelope_db).max()
         envelopes.append((take.envelope_db - loudest).astype(np.float16))
@@ -168,6 +172,7 @@ def join_takes(takes: Iterable[Take]) -> dict[str, NDArray[np.generic]]:
         pitches.append(take.f0_hz.astype(np.float32))
         table += [(s.start + at, s.vowel + at, s.coda + at, s.end + at) for s in take.syllables]
         take_of += [number] * len(take.syllables)
+        starts.append(at)
         at += len(take.f0_hz)
     empty = np.zeros((0, 1), dtype=np.float16)
     return {
@@ -176,6 +181,7 @@ def join_takes(takes: Iterable[Take]) -> dict[str, NDArray[np.generic]]:
         "f0_hz": np.concatenate(pitches or [np.zeros(0, dtype=np.float32)]),
         "syllables": np.array(table, dtype=np.int32).reshape(-1, 4),
         "take_of": np.array(take_of, dtype=np.int32),
+        "take_start": np.array(starts, dtype=np.int32),
     }
 
 

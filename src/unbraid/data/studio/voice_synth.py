@@ -40,7 +40,8 @@ class Roughness:
 class VoiceFrames:
     """What is to be sounded: envelope [frame, BANDS] in dB, share of noise [frame, NOISE_BANDS], pitch [frame] in Hz.
 
-    ``pitch_hz`` is defined everywhere; ``voiced`` [frame] says where it sounds; ``rough`` [frame] is the subharmonic's depth.
+    ``pitch_hz`` is defined everywhere; ``voiced`` [frame] says where it sounds; ``rough`` [frame] is the
+    subharmonic's depth.
     """
 
     envelope_db: Frames
