@@ -1,6 +1,6 @@
 """Plucked strings by their own physics: the extended Karplus-Strong model (Jaffe and Smith 1983).
 
-A burst of noise runs round a delay line of one period; a low-pass in the loop is the string's damping. A comb stands for the
+A burst runs round a delay line of one period; a low-pass in the loop is the string's damping. A comb stands for the
 place where it is plucked, another for the pickup. An amplifier (``effects``) makes an electric guitar of it.
 """
 
@@ -21,8 +21,8 @@ _LONGEST_S = 5.0
 @dataclass(frozen=True)
 class StringSound:
     """A plucked instrument. ``ring_s`` is how long A2 takes to fall by 60 dB; ``pluck`` and ``pickup`` are places on
-    the string (0 to 0.5 of its length; 0: no pickup comb); ``bright`` 0 to 1 the plectrum's hardness; ``body`` the level
-    of an acoustic body's resonances."""
+    the string (0 to 0.5 of its length; 0: no pickup comb); ``bright`` 0 to 1 the plectrum's hardness; ``body`` the
+    level of an acoustic body's resonances."""
 
     ring_s: float
     damping: float
@@ -36,11 +36,20 @@ def draw_string(kind: str, rng: np.random.Generator) -> StringSound:
     """A random sound of a kind: "electric", "acoustic" or "bass"."""
     if kind == "bass":
         return StringSound(
-            rng.uniform(3, 8), rng.uniform(0.08, 0.35), rng.uniform(0.1, 0.3), rng.uniform(0.1, 0.3), rng.uniform(0.1, 0.8)
+            rng.uniform(3, 8),
+            rng.uniform(0.08, 0.35),
+            rng.uniform(0.1, 0.3),
+            rng.uniform(0.1, 0.3),
+            rng.uniform(0.1, 0.8),
         )
     if kind == "acoustic":
         return StringSound(
-            rng.uniform(3, 6), rng.uniform(0.03, 0.15), rng.uniform(0.1, 0.3), 0.0, rng.uniform(0.4, 1), rng.uniform(0.3, 1)
+            rng.uniform(3, 6),
+            rng.uniform(0.03, 0.15),
+            rng.uniform(0.1, 0.3),
+            0.0,
+            rng.uniform(0.4, 1),
+            rng.uniform(0.3, 1),
         )
     return StringSound(
         rng.uniform(4, 9), rng.uniform(0.02, 0.2), rng.uniform(0.05, 0.25), rng.uniform(0.06, 0.3), rng.uniform(0.3, 1)
@@ -94,8 +103,17 @@ def _pluck(sound: StringSound, pitch: int, velocity: int, muted: bool, rng: np.r
 def _excitation(
     sound: StringSound, whole: int, velocity: int, muted: bool, rng: np.random.Generator
 ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """One period of noise, softer for a soft stroke, through the comb of the plucking place."""
-    burst = rng.standard_normal(whole).astype(np.float32)
+    """One period with random phases, softer for a soft stroke, through the comb of the plucking place.
+
+    The velocity of a string plucked at the share b of its length has harmonics sin(pi b k) / k, which a pickup feels
+    (the comb gives the sine); what a body radiates falls less with k.
+    """
+    spectrum = np.fft.rfft(rng.standard_normal(whole))
+    harmonic = np.arange(len(spectrum))
+    ripple = np.exp(rng.normal(0, 0.25, len(spectrum)))
+    slope = 1.0 if sound.pickup > 0 else 0.4
+    spectrum *= ripple / np.maximum(np.abs(spectrum) * np.maximum(harmonic, 1) ** slope, 1e-9)
+    burst = np.fft.irfft(spectrum, whole).astype(np.float32)
     cutoff = 900.0 + 9000.0 * sound.bright * (velocity / 127) ** 1.5 * (0.5 if muted else 1.0)
     smooth = low_pass(burst, float(cutoff), 0.7).astype(np.float64)
     shift = max(int(sound.pluck * whole), 1)

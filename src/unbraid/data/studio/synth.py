@@ -17,7 +17,21 @@ from unbraid.data.studio.score import Note
 from unbraid.errors import UsageError
 from unbraid.signal import Samples
 
-KINDS = ("bass", "sub", "reese", "acid", "lead", "pad", "pluck", "keys", "fm keys", "supersaw", "brass", "organ", "bell")
+KINDS = (
+    "bass",
+    "sub",
+    "reese",
+    "acid",
+    "lead",
+    "pad",
+    "pluck",
+    "keys",
+    "fm keys",
+    "supersaw",
+    "brass",
+    "organ",
+    "bell",
+)
 
 
 @dataclass(frozen=True)
@@ -140,7 +154,7 @@ def _one(rng: np.random.Generator, *shapes: str) -> str:
 def _bass(rng: np.random.Generator) -> Patch:
     main = _one(rng, "saw", "square", "pulse", "triangle")
     return Patch(
-        "bass", ((main, 0, 1.0), ("sine", -1 if rng.random() < 0.3 else 0, rng.uniform(0.2, 0.9))),
+        "bass", ((main, 0, 1.0), ("sine", 0, rng.uniform(0.3, 1.2))),
         unison=int(rng.choice([1, 1, 2])), detune_cents=rng.uniform(4, 14), cutoff_hz=rng.uniform(300, 2500),
         resonance=rng.uniform(0.6, 3), sweep=rng.uniform(1.2, 6), sweep_s=rng.uniform(0.05, 0.4),
         decay_s=rng.uniform(0.2, 1.0), sustain=rng.uniform(0.3, 0.9), release_s=rng.uniform(0.04, 0.2),
@@ -175,7 +189,8 @@ def _acid(rng: np.random.Generator) -> Patch:
 def _lead(rng: np.random.Generator) -> Patch:
     second = (_one(rng, "saw", "square", "triangle"), int(rng.choice([-1, 0, 0, 1])), rng.uniform(0, 0.8))
     return Patch(
-        "lead", ((_one(rng, "saw", "square", "pulse", "triangle"), 0, 1.0), second), unison=int(rng.choice([1, 2, 3, 5])),
+        "lead", ((_one(rng, "saw", "square", "pulse", "triangle"), 0, 1.0), second),
+        unison=int(rng.choice([1, 2, 3, 5])),
         detune_cents=rng.uniform(4, 22), width=rng.uniform(0, 0.9), cutoff_hz=rng.uniform(1500, 9000),
         resonance=rng.uniform(0.6, 3), sweep=rng.uniform(0.7, 3), sweep_s=rng.uniform(0.05, 0.5),
         attack_s=rng.uniform(0.002, 0.05), sustain=rng.uniform(0.6, 1), release_s=rng.uniform(0.05, 0.4),
@@ -185,7 +200,8 @@ def _lead(rng: np.random.Generator) -> Patch:
 
 def _pad(rng: np.random.Generator) -> Patch:
     return Patch(
-        "pad", ((_one(rng, "saw", "square", "pulse", "triangle"), 0, 1.0), (_one(rng, "saw", "sine"), 1, rng.uniform(0, 0.5))),
+        "pad",
+        ((_one(rng, "saw", "square", "pulse", "triangle"), 0, 1.0), (_one(rng, "saw", "sine"), 1, rng.uniform(0, 0.5))),
         unison=int(rng.choice([2, 3, 5])), detune_cents=rng.uniform(6, 25), width=rng.uniform(0.4, 1),
         cutoff_hz=rng.uniform(500, 6000), sweep=rng.uniform(0.3, 1.5), sweep_s=rng.uniform(0.5, 3),
         attack_s=rng.uniform(0.05, 0.8), sustain=0.9, release_s=rng.uniform(0.4, 2.0),
@@ -245,6 +261,7 @@ def _organ(rng: np.random.Generator) -> Patch:
 
 def _bell(rng: np.random.Generator) -> Patch:
     return Patch(
-        "bell", (("sine", 0, 1.0),), cutoff_hz=16_000, fm=rng.uniform(1, 4), fm_ratio=float(rng.choice([1.41, 2.76, 3.5])),
+        "bell", (("sine", 0, 1.0),), cutoff_hz=16_000, fm=rng.uniform(1, 4),
+        fm_ratio=float(rng.choice([1.41, 2.76, 3.5])),
         fm_s=rng.uniform(0.2, 1.0), decay_s=rng.uniform(0.4, 1.5), sustain=0.0, release_s=rng.uniform(0.3, 1.5),
     )  # fmt: skip
