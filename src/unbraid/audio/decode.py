@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from types import TracebackType
 from typing import Self
 
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unbraid.audio.container import audio_stream, open_container, open_file
-from unbraid.audio.frames import Layout, layout_of, raw
+from unbraid.audio.frames import Layout, channel_names, raw
 from unbraid.audio.ogg import is_closed
 from unbraid.audio.riff import data_chunk
 from unbraid.audio.say import shown
@@ -48,6 +49,7 @@ class Decoder:
 
     first: the first frame. Rate and channels are taken from it, since containers of AAC may say half the rate.
     damaged: how many packets could not be decoded so far. broken_off: the file ended within a packet.
+    has_true_times: whether frames know their place in the song, as those of FLAC do, even after a hole.
     chunk: of WAV, see :mod:`unbraid.audio.riff`. closed: False if an Ogg file lacks its end mark.
 
     Raises AudioError, naming file and reason, if there is no sound in it.
@@ -68,7 +70,9 @@ class Decoder:
             self.stream = audio_stream(self.container)
             self.kind = self.container.format.name.split(",")[0]
             self.closed = has_end_mark or self.kind != "ogg"
+            self.has_true_times = self.kind == "flac"
             self._counted = self.kind in _COUNTED
+            self._layouts: dict[str, Layout] = {}
             self._frames = self._decode()
             self.first = self._first_frame()
         except BaseException:
@@ -84,8 +88,8 @@ class Decoder:
     def declared_s(self) -> tuple[float, float] | None:
         """How long the file says it is and how far that may be off, in seconds; None if it only gives a guess."""
         length, base = self.stream.duration, self.stream.time_base
-        if length and base and (self._counted or self.kind == "mov"):
-            return float(length * base), 0.0 if self.kind in _COUNTED else 0.1
+        if length and base and (self._counted or self.kind in ("mov", "ogg")):
+            return _seconds(length, base), 0.0 if self.kind in _COUNTED else 0.1
         if self.kind == "matroska" and len(self.container.streams) == 1 and self.container.duration:
             return self.container.duration / av.time_base, 0.1
         return None
@@ -123,7 +127,7 @@ class Decoder:
                 self.damaged += 1
                 continue
             end_s = self._end_s(packet)
-            yield from (_heard(frame, end_s) for frame in frames if frame.samples)
+            yield from (self._heard(frame, end_s) for frame in frames if frame.samples)
 
     def _end_s(self, packet: av.Packet[av.AudioStream]) -> float | None:
         """Where an MP4 file ends if not later than this packet, in seconds.
@@ -133,10 +137,17 @@ class Decoder:
         """
         if self.kind != "mov" or packet.pts is None or not packet.duration:
             return None
-        end = float((packet.pts + packet.duration) * packet.time_base)
+        end = _seconds(packet.pts + packet.duration, packet.time_base)
         length, base = self.stream.duration, self.stream.time_base
-        declared = float(length * base) if length and base else end
+        declared = _seconds(length, base) if length and base else end
         return declared if end > declared + _EDIT_UNIT_S else end
+
+    def _heard(self, frame: av.AudioFrame, end_s: float | None) -> Heard:
+        time_s = None if frame.pts is None or frame.time_base is None else _seconds(frame.pts, frame.time_base)
+        name = frame.layout.name
+        if name not in self._layouts:
+            self._layouts[name] = channel_names(frame.layout)
+        return Heard(raw(frame), frame.rate, self._layouts[name], time_s, end_s)
 
     def close(self) -> None:
         self.container.close()
@@ -151,6 +162,6 @@ class Decoder:
         self.close()
 
 
-def _heard(frame: av.AudioFrame, end_s: float | None) -> Heard:
-    time_s = None if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base)
-    return Heard(raw(frame), frame.rate, layout_of(frame), time_s, end_s)
+def _seconds(ticks: int, base: Fraction) -> float:
+    """``ticks * base``, without the slow arithmetic of fractions."""
+    return ticks * base.numerator / base.denominator

@@ -51,8 +51,8 @@ def used_bits(numbers: NDArray[np.generic]) -> int | None:
     return bits
 
 
-def layout_of(frame: av.AudioFrame) -> Layout:
-    """Names of the frame's channels, or an empty tuple if the file does not say what they are."""
-    names = tuple(channel.name for channel in frame.layout.channels)
-    known = len(names) == frame.layout.nb_channels and len(set(names)) == len(names)
+def channel_names(layout: av.AudioLayout) -> Layout:
+    """Names of the channels, or an empty tuple if the file does not say what they are."""
+    names = tuple(channel.name for channel in layout.channels)
+    known = len(names) == layout.nb_channels and len(set(names)) == len(names)
     return names if known and not any(name.startswith(("NONE", "USR", "UNK")) for name in names) else ()

@@ -97,7 +97,7 @@ class _Reading:
 
     def pieces(self) -> Iterator[Samples]:
         for frame in self._decoder.frames():
-            if self._decoder.damaged > self._damage_inside:
+            if self._decoder.damaged > self._damage_inside or self._decoder.has_true_times:
                 self._damage_inside = self._decoder.damaged
                 yield from self._counted(self._silence_before(frame))
             block = self._conform.push(self._finite(frame), frame.rate, frame.layout)
@@ -139,10 +139,9 @@ class _Reading:
     def warnings(self) -> list[str]:
         """What was not as it should be, after the last piece."""
         said = [*self._length_warnings()]
-        if self._damage_inside:
+        if self._damage_inside or self._lost:
             said.append(
-                f"{self._damage_inside} damaged packets could not be decoded; "
-                f"{self._lost / self._reader.rate:.2f} s became silence"
+                f"is damaged inside; {self._lost / self._reader.rate:.2f} s became silence, so as to stay in time"
             )
         if self._not_finite:
             said.append(f"{self._not_finite} samples that were not numbers (NaN or infinite) became silence")
@@ -160,11 +159,16 @@ class _Reading:
         if chunk and chunk.claimed is not None and (chunk.too_long or chunk.too_short):
             claimed_s = chunk.seconds(chunk.claimed)
             declared = (claimed_s, 0.0)
-        if declared and heard_s < declared[0] - declared[1] - 0.5 / self._reader.rate:
-            yield f"cut short at {clock(heard_s)}; its header says {clock(declared[0])}"
-        elif declared and heard_s > declared[0] + declared[1] + 0.5 / self._reader.rate:
-            yield f"holds {clock(heard_s)}, more than its header says ({clock(declared[0])}); all of it was read"
-        elif not decoder.closed:
+        surplus = heard_s - declared[0] if declared else 0.0
+        slack = declared[1] + 0.5 / self._reader.rate if declared else 0.0
+        if not decoder.closed:
             yield f"cut short at {clock(heard_s)}; its closing page is missing"
+        elif declared and decoder.kind == "ogg":  # whose end, not whose header, says how long it should be
+            if surplus < -slack:
+                yield f"is damaged inside; {-surplus:.2f} s are missing"
+        elif declared and surplus < -slack:
+            yield f"cut short at {clock(heard_s)}; its header says {clock(declared[0])}"
+        elif declared and surplus > slack:
+            yield f"holds {clock(heard_s)}, more than its header says ({clock(declared[0])}); all of it was read"
         elif declared is None and (decoder.broken_off or decoder.damaged > self._damage_inside):
             yield f"cut short at {clock(heard_s)}; its end is damaged or missing"
