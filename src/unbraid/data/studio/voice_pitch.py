@@ -35,7 +35,7 @@ def pitch_contour(notes: list[Note], frames: int, rng: np.random.Generator, styl
 
 def _steps(notes: list[Note], frames: int, rng: np.random.Generator, style: Style) -> NDArray[np.float64]:
     """The notes as steps, with grace notes; a gap already holds the pitch that comes."""
-    steps = np.full(frames, notes[0][2] if notes else 60.0)
+    steps = np.full(frames, float(notes[0][2]) if notes else 60.0)
     for number, (start, end, pitch) in enumerate(notes):
         begin = _frame(notes[number - 1][1]) if number else 0
         steps[begin:] = pitch
