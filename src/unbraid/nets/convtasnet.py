@@ -59,11 +59,13 @@ class ConvTasNet(nn.Module):
 
     def forward(self, mix: Tensor) -> Tensor:
         """``mix[batch, channel, time] -> stems[batch, stem, channel, time]``; what no window covers is zero."""
-        length = mix.shape[-1]
-        # Shorter than one window there would be no frame at all.
-        heard = self.encoder(F.pad(mix, (0, max(0, self.config.window - length))))
-        stems = self.decoder(heard[:, None] * self.separator(heard))
-        return F.pad(stems, (0, max(0, length - stems.shape[-1])))[..., :length]
+        length = int(mix.shape[-1])
+        if length < self.config.window:  # there would be no frame at all
+            return self.forward(F.pad(mix, (0, self.config.window - length)))[..., :length]
+        heard = self.encoder(mix)
+        stems: Tensor = self.decoder(heard[:, None] * self.separator(heard))
+        uncovered = length - int(stems.shape[-1])
+        return F.pad(stems, (0, uncovered)) if uncovered else stems
 
 
 class Transform(nn.Module):

@@ -121,7 +121,7 @@ class Demucs(nn.Module):
 
     def forward(self, mix: Tensor) -> Tensor:
         """``mix[batch, channel, time] -> stems[batch, stem, channel, time]``."""
-        config, (batch, channels, length) = self.config, mix.shape
+        config, batch, channels, length = self.config, *map(int, mix.shape)
         x, mean, scale = mix, mix.new_zeros(()), mix.new_ones(())
         if config.normalize:
             mean, scale = mean_and_deviation(mix.mean(1, keepdim=True), (2,))
@@ -144,7 +144,7 @@ class Demucs(nn.Module):
         if self.lstm is not None:
             x = self.lstm(x)
         for layer in self.decoder:
-            x = layer(x + _centre(skips.pop(), x.shape[-1]))
+            x = layer(x + _centre(skips.pop(), int(x.shape[-1])))
         return x
 
 
@@ -192,5 +192,5 @@ def _branch(config: DemucsConfig, index: int) -> BranchConfig:
 
 def _centre(x: Tensor, length: int) -> Tensor:
     """The middle ``length`` steps; an odd one is dropped on the right."""
-    start = (x.shape[-1] - length) // 2
+    start = (int(x.shape[-1]) - length) // 2
     return x[..., start : start + length]

@@ -33,7 +33,7 @@ class SplitEncoder(nn.Module):
         assert joined is None
         pad = self.layer.pad
         padded = F.pad(x, (0, 0, pad, pad))
-        bands = encoder_bands(x.shape[2], self.ratios, self.layer)
+        bands = encoder_bands(int(x.shape[2]), self.ratios, self.layer)
         return torch.cat(
             [layer(padded[:, :, start:stop]) for layer, (start, stop) in zip(self.layers, bands, strict=True)], 2
         )
@@ -52,7 +52,7 @@ class SplitDecoder(nn.Module):
         self.layers = nn.ModuleList(made)
 
     def forward(self, x: Tensor, skip: Tensor, length: int) -> tuple[Tensor, None]:
-        freqs, step, half = x.shape[2], self.layer.stride, self.layer.stride // 2
+        freqs, step, half = int(x.shape[2]), self.layer.stride, self.layer.stride // 2
         borders = [0, *(round(freqs * ratio) for ratio in self.ratios), freqs]
         whole: list[Tensor] = []
         for layer, (start, stop) in zip(self.layers, pairwise(borders), strict=True):

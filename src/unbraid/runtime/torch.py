@@ -1,0 +1,93 @@
+"""torch: the runtime that runs any net on any device (extra ``torch``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any, Literal
+
+import numpy as np
+
+from unbraid.engine.contract import Separated
+from unbraid.errors import MissingExtra, ModelError, UsageError
+from unbraid.signal import Samples
+from unbraid.spec import Spec
+
+try:
+    import torch
+    from torch import nn
+except ImportError as error:
+    raise MissingExtra("torch is not installed; pip install 'unbraid[torch]'") from error
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+
+def pick_device(wanted: Device = "auto") -> torch.device:
+    """The device called ``wanted``, or the fastest there is. Raises UsageError if it is not there."""
+    found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if wanted == "auto":
+        return torch.device(next(name for name, there in found.items() if there))
+    if not found.get(wanted, False):
+        there = ", ".join(name for name, yes in found.items() if yes)
+        raise UsageError(f"device {wanted!r} is not there or not seen by torch {torch.__version__}; there is: {there}")
+    return torch.device(wanted)
+
+
+class TorchSeparator:
+    """``net`` on ``device``; safe to be called from several threads at once.
+
+    threads: that one call may use on the CPU. The engine makes calls at once, one for each core.
+    half: compute convolutions and products in 16 bits; None for where that is faster and exact enough, CUDA. An
+        answer that leaves the range of 16 bits is computed again in 32.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        spec: Spec,
+        device: torch.device | str = "cpu",
+        *,
+        threads: int = 1,
+        half: bool | None = None,
+    ) -> None:
+        self._device = torch.device(device)
+        self._net, self._spec, self._threads = net.to(self._device).eval(), spec, threads
+        self._half = self._device.type == "cuda" if half is None else half
+
+    @property
+    def spec(self) -> Spec:
+        return self._spec
+
+    def __call__(self, mix: Samples, queries: Samples | None = None) -> Separated:
+        if queries is not None:
+            raise ModelError(f"model {self._spec.name!r} takes no queries")
+        try:
+            stems = self._run(mix, self._half)
+            if self._half and not np.isfinite(stems).all():
+                stems = self._run(mix, False)
+        except torch.OutOfMemoryError as error:
+            raise ModelError(
+                f"model {self._spec.name!r} needs more memory than {self._device} has free; use --device cpu"
+            ) from error
+        return Separated(stems)
+
+    def _run(self, mix: Samples, half: bool) -> Samples:
+        context: Any = torch.autocast(self._device.type, torch.float16) if half else nullcontext()
+        with _threads(self._threads if self._device.type == "cpu" else None), torch.inference_mode(), context:
+            stems = self._net(torch.from_numpy(np.ascontiguousarray(mix)).to(self._device))
+            answer: Samples = stems.float().cpu().numpy()
+            return answer
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """Let torch use ``count`` threads in calls from this thread."""
+    before = torch.get_num_threads()
+    if count is None or count == before:
+        yield
+        return
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
