@@ -13,7 +13,6 @@ import argparse
 import json
 import shutil
 import sys
-import wave
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ import soundfile as sf
 import soxr
 from numpy.typing import NDArray
 
+from unbraid.data.studio.folder import write_wav
 from unbraid.data.studio.real_sources import (
     ALBUMS,
     DRUM_LOOP_SPLITS,
@@ -183,7 +183,7 @@ def write_song(folder: Path, parts: Sequence[RealPart], style: str, seed: int) -
     for part in parts:
         owner = part.stems[0] if len(part.stems) == 1 else "band"
         name = f"{owner}__{part.label.replace(' ', '-')}.wav"
-        _write_wav(partial / name, part.samples * np.float32(gain))
+        write_wav(partial / name, part.samples.T * np.float32(gain))
         facts = {"stems": list(part.stems), "label": part.label, "words": list(part.words)}
         entries.append({"file": name, **facts, "source": part.source, "licence": part.licence})
     song = {"format": 1, "id": folder.name, "kind": "real", "rate": RATE, "samples": len(parts[0].samples)}
@@ -191,15 +191,6 @@ def write_song(folder: Path, parts: Sequence[RealPart], style: str, seed: int) -
     (partial / "song.json").write_text(json.dumps(song, indent=1) + "\n", "utf-8")
     partial.rename(folder)
     return True
-
-
-def _write_wav(path: Path, samples: Stereo) -> None:
-    pcm = np.clip(np.rint(samples * 32767), -32768, 32767).astype("<i2")
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(2)
-        file.setsampwidth(2)
-        file.setframerate(RATE)
-        file.writeframes(pcm.tobytes())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

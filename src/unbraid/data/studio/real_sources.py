@@ -100,13 +100,17 @@ ALBUMS = (
         "film and electronic",
         frozenset(
             {
-                "alexfightmare",  # voices, radio, or gliding sounds that may be voices
+                "albasrahm",  # voices, radio, or gliding sounds that may be voices
+                "alexfightmare",
                 "crystan-introsad",
+                "dynamictest-normal-08-35sec",
+                "greecei",
                 "marine01",
                 "marine02",
                 "marinefirefight",
                 "psymongo1",
                 "psymongo3",
+                "turinitalym",
             }
         ),
         (
@@ -124,9 +128,6 @@ ALBUMS = (
             ("dbsea", "GPL-2.0-only"),
             ("space", "GPL-2.0-only"),
             ("ufo", "GPL-2.0-only"),
-            ("albasrahm", "public domain"),
-            ("greecei", "public domain"),
-            ("turinitalym", "public domain"),
         ),
     ),
 )
