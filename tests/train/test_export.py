@@ -8,14 +8,15 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from tests.train.tiny import recipe
 from unbraid.errors import ModelError
 from unbraid.nets.compact import Compact
 from unbraid.runtime.facts import read_facts
 from unbraid.runtime.onnx import load
-from unbraid.train import export
-from unbraid.train.loop import build
+from unbraid.train import checkpoint, export
+from unbraid.train.loop import build, train
 
 
 @pytest.fixture
@@ -48,3 +49,20 @@ def test_a_graph_that_disagrees_is_not_written(net: Compact, tmp_path: Path, mon
     with pytest.raises(ModelError, match="79 dB"):
         export.export(net, tmp_path / "out", "small", {})
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_run_exports_its_averaged_weights(tmp_path: Path) -> None:
+    tiny = recipe(tmp_path / "songs", "schedule.steps=2")
+    train(tiny, tmp_path / "run")
+    assert export.main([str(tmp_path / "run"), str(tmp_path / "out"), "--licence", "CC0"]) == 0
+    averaged = checkpoint.read_weights(tmp_path / "run" / "best")
+    written = load_file(tmp_path / "out" / "compact.safetensors")
+    assert written.keys() == averaged.keys()
+    assert all(torch.equal(written[name], averaged[name]) for name in written)
+    facts = json.loads((tmp_path / "out" / "compact.json").read_text())
+    assert facts["training"]["step"] == 2 and facts["licence"] == "CC0"
+
+
+def test_a_run_without_checkpoint_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert export.main([str(tmp_path), str(tmp_path / "out")]) == 1
+    assert "has no best checkpoint" in capsys.readouterr().err

@@ -6,11 +6,14 @@ graph computes what the rounded torch net computes, and the check between both n
 
 from __future__ import annotations
 
+import argparse
 import copy
 import hashlib
 import json
+import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +22,14 @@ import onnx
 import onnxruntime
 import torch
 from onnx import TensorProto, helper, numpy_helper
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from unbraid.errors import ModelError
+from unbraid.errors import ModelError, UnbraidError
 from unbraid.nets.compact import Compact
+from unbraid.train import checkpoint
+from unbraid.train.loop import build
+from unbraid.train.recipe import parse
 
 PARITY_DB = 80.0
 """The graph must agree with torch to this ratio of signal to difference."""
@@ -143,3 +150,44 @@ def _facts(net: Compact, name: str, sha256: str) -> dict[str, Any]:
         "normalize": "none",
         "embedding": None,
     }
+
+
+def export_run(run: Path, folder: Path, which: str = "best", licence: str = "see the model card") -> float:
+    """Export a run's averaged weights: of its best checkpoint by held-out SDR, or its "newest".
+
+    Beside graph and JSON lies ``{name}.safetensors``, the same weights in float32, to go on from.
+    """
+    source = run / "best" if which == "best" else checkpoint.newest(run)
+    if source is None or not (source / "state.json").is_file():
+        raise ModelError(f"{run}: has no {which} checkpoint")
+    state = checkpoint.read_state(source)
+    recipe, progress = parse(state["recipe"]), state["progress"]
+    net, name = build(recipe), recipe.net.name
+    checkpoint.fill(net, checkpoint.read_weights(source))
+    training = {key: progress[key] for key in ("step", "seconds", "audio_s")} | {"songs": len(progress["songs"])}
+    figures = {"valid_mean_sdr_db": progress["best_sdr_db"]} if which == "best" else {}
+    agreement = export(net, folder, name, {"training": training, "figures": figures, "licence": licence})
+    config = {"config": json.dumps(asdict(net.config))}
+    weights = {key: value.detach().contiguous() for key, value in net.named_parameters()}
+    save_file(weights, folder / f"{name}.safetensors", config)
+    return agreement
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m unbraid.train.export", description="Export a run's net.")
+    parser.add_argument("run", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--which", choices=("best", "newest"), default="best")
+    parser.add_argument("--licence", default="see the model card")
+    options = parser.parse_args(arguments)
+    try:
+        agreement = export_run(options.run, options.out, options.which, options.licence)
+    except UnbraidError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stderr.write(f"{options.out}: agrees with torch to {agreement:.0f} dB\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

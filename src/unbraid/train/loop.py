@@ -77,6 +77,7 @@ class Loop:
         # After the weights are in place: the wrapper sends rank 0's to all.
         self._task, self._stepper = fabric.setup(MaskTask(self._net, recipe.loss), self._optimizer)
         self._strikes = 0
+        self._recent: list[dict[str, float]] = []
 
     def run(self) -> checkpoint.Progress:
         """Step until the end; between steps look whether something is due."""
@@ -180,9 +181,12 @@ class Loop:
         return True
 
     def _report(self, terms: dict[str, float]) -> None:
+        """Log the mean of the last steps; one batch alone says little."""
         progress = self._progress
+        self._recent.append(terms)
         if progress.step % self._recipe.run.log_steps == 0:
-            rounded = {name: round(value, 4) for name, value in terms.items()}
+            rounded = {name: round(float(np.mean([past[name] for past in self._recent])), 4) for name in terms}
+            self._recent.clear()
             lr = self._optimizer.param_groups[0]["lr"]
             self._log("step", step=progress.step, seconds=round(progress.seconds, 1), lr=round(lr, 7), **rounded)
 

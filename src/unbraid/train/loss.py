@@ -9,8 +9,8 @@ so three real numbers a bin, found once without a gradient, are all that the los
 share a mask the three are added up over them first: the loss stays exact and works on half as many numbers.
 
 Per target the loss is log(error + eps * mix energy), a signal-to-distortion ratio in nepers that stops paying below
-eps, so a silent target has a finite one; plus an L1 distance of compressed magnitudes (power 0.5), which hears quiet highs.
-A target may be a sum of stems: its mask is the sum of theirs.
+eps, so a silent target has a finite one; plus an L1 distance of compressed magnitudes (power 0.5), which hears quiet
+highs. A target may be a sum of stems: its mask is the sum of theirs.
 """
 
 from __future__ import annotations
