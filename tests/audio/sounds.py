@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 
 import av
@@ -68,6 +69,7 @@ def encode(
     layout: str | None = None,
     options: dict[str, str] | None = None,
     with_picture: bool = False,
+    metadata: dict[str, str] | None = None,
 ) -> None:
     """``samples[channel, time]`` through an encoder of FFmpeg as it is, for kinds of files that unbraid only reads."""
     layout = layout or {1: "mono", 2: "stereo"}[len(samples)]
@@ -78,6 +80,7 @@ def encode(
     elif packed == "s32":
         numbers = np.rint(numbers.astype(np.float64) * 2**23).clip(-(2**23), 2**23 - 1).astype(np.int32) << 8
     with av.open(str(path), "w", format=muxer, options=options or {}) as container:
+        container.metadata.update(metadata or {})
         video = None
         if with_picture:
             video = container.add_stream("mpeg4", rate=10)
@@ -94,3 +97,16 @@ def encode(
             container.mux(video.encode(None))
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+
+
+def jpeg(width: int = 3, height: int = 2) -> bytes:
+    """A grey picture."""
+    with av.open(stream := BytesIO(), "w", format="mjpeg") as container:
+        video = container.add_stream("mjpeg", rate=1)
+        video.width, video.height, video.pix_fmt = width, height, "yuvj420p"
+        picture = av.VideoFrame(width, height, "yuvj420p")
+        for plane in picture.planes:
+            plane.update(bytes(plane.buffer_size))
+        container.mux(video.encode(picture))
+        container.mux(video.encode(None))
+    return stream.getvalue()

@@ -41,14 +41,19 @@ def open_file(path: str | os.PathLike[str]) -> BinaryIO:
             raise AudioError(f"{name}: is not a regular file; save the sound to a file first")
         file = Path(path).open("rb")  # noqa: SIM115 - the caller closes it
     except OSError as error:
-        reason = "no such file" if error.errno == errno.ENOENT else f"cannot be read ({error.strerror})"
-        raise AudioError(f"{name}: {reason}") from error
+        raise cannot_read(path, error) from error
     except ValueError as error:
         raise AudioError(f"{name}: is not a file name") from error
     if os.fstat(file.fileno()).st_size == 0:
         file.close()
         raise AudioError(f"{name}: is empty (0 bytes)")
     return file
+
+
+def cannot_read(path: str | os.PathLike[str], error: OSError) -> AudioError:
+    """The error to raise when the system refused a file: file and reason in one line."""
+    reason = "no such file" if error.errno == errno.ENOENT else f"cannot be read ({error.strerror or error})"
+    return AudioError(f"{shown(path)}: {reason}")
 
 
 def open_container(file: BinaryIO, path: str | os.PathLike[str], options: dict[str, str]) -> InputContainer:
@@ -68,10 +73,10 @@ def open_container(file: BinaryIO, path: str | os.PathLike[str], options: dict[s
                 options={"format_whitelist": _FORMATS, **options},
                 metadata_errors="surrogateescape",
             )
-        except av.error.FFmpegError as error:
-            if isinstance(error, OSError) and error.errno in (errno.EIO, errno.EACCES, errno.ESTALE):
-                raise AudioError(f"{shown(path)}: cannot be read ({error.strerror})") from error
+        except av.error.FFmpegError:
             continue
+        except OSError as error:
+            raise cannot_read(path, error) from error
         if container.streams.audio:
             return container
         foreign = list(container.streams)

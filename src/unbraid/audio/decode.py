@@ -13,7 +13,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from unbraid.audio.container import audio_stream, open_container, open_file
+from unbraid.audio.container import audio_stream, cannot_read, open_container, open_file
 from unbraid.audio.frames import Layout, channel_names, raw
 from unbraid.audio.ogg import is_closed
 from unbraid.audio.riff import data_chunk
@@ -116,6 +116,8 @@ class Decoder:
             except av.error.FFmpegError:
                 self.broken_off = True
                 return
+            except OSError as error:
+                raise cannot_read(self.path, error) from error
             if packet is None:
                 return
             self.broken_off = self.broken_off or packet.is_corrupt

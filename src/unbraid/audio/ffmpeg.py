@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, BinaryIO
@@ -66,6 +66,37 @@ class Sound:
         return "mono" if self.channels == 1 else "stereo"
 
 
+class _Sink:
+    """A file as FFmpeg's callbacks want it: it never raises, but keeps the first exception for :meth:`check`.
+
+    An exception within a callback is lost if it is a KeyboardInterrupt, and printed if it is the second one.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self.tell = file, file.tell
+        self._failure: BaseException | None = None
+
+    def write(self, data: bytes) -> int:
+        self._try(lambda: self._file.write(data))
+        return len(data)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._try(lambda: self._file.seek(offset, whence))
+
+    def _try(self, action: Callable[[], int]) -> int:
+        """After a failure nothing more is done; what FFmpeg believes does not matter then."""
+        if self._failure is None:
+            try:
+                return action()
+            except BaseException as error:
+                self._failure = error
+        return 0
+
+    def check(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+
 class FfmpegEncoder:
     """Writes one or (in MP4 only) several tracks of equal length into one file."""
 
@@ -73,7 +104,8 @@ class FfmpegEncoder:
         self._kind, self._sound = kind, sound
         # MP4 counts edit lists in units of the movie's own clock, a millisecond by default: too coarse for a length.
         exact = {"movie_timescale": str(sound.rate)} if kind.muxer == "mp4" else {}
-        self._container = av.open(file, "w", format=kind.muxer, options={**dict(kind.options), **exact})
+        self._sink = _Sink(file)
+        self._container = av.open(self._sink, "w", format=kind.muxer, options={**dict(kind.options), **exact})
         named = dict(tags.vorbis_comments()) if kind is OPUS else tags.named_for(kind.tags)
         self._container.metadata.update(named)
         self._streams = [self._add_stream(title) for title in titles]
@@ -106,19 +138,21 @@ class FfmpegEncoder:
         frame.rate, frame.time_base, frame.pts = self._sound.rate, Fraction(1, self._sound.rate), self._positions[track]
         self._positions[track] += block.shape[1]
         self._container.mux(self._streams[track].encode(frame))
+        self._sink.check()
 
     def finish(self) -> None:
         """Flush the encoders and write what belongs at the end."""
         for stream in self._streams:
             self._container.mux(stream.encode(None))
         self._container.close()
+        self._sink.check()
 
     def abandon(self) -> None:
         """Let go of the file without caring what it holds."""
         try:
             self._container.close()
-        except (av.error.FFmpegError, OSError):
-            return  # it could not be written before, or we would not be here
+        except av.error.FFmpegError:
+            return  # it could not be encoded before, or we would not be here
 
     def _add_stream(self, title: str) -> AudioStream:
         sound = self._sound

@@ -42,7 +42,7 @@ def _after_id3(file: BinaryIO) -> int:
     """Where the first frame begins."""
     file.seek(0)
     head = file.read(10)
-    if head[:3] != b"ID3":
+    if len(head) < 10 or head[:3] != b"ID3":
         return 0
     return 10 + sum(byte << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
 

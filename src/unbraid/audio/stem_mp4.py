@@ -120,8 +120,10 @@ class StemWriter:
 
     def abandon(self) -> None:
         """Remove what was written so far."""
-        self._encoder.abandon()
-        self._atomic.discard()
+        try:
+            self._encoder.abandon()
+        finally:
+            self._atomic.discard()
 
     def _encode(self, track: int, block: Samples) -> None:
         if track == 0:

@@ -97,8 +97,10 @@ class Writer:
 
     def abandon(self) -> None:
         """Remove what was written so far."""
-        self._encoder.abandon()
-        self._atomic.discard()
+        try:
+            self._encoder.abandon()
+        finally:
+            self._atomic.discard()
 
     def _encode(self, block: Samples) -> None:
         self._given += block.shape[1]
