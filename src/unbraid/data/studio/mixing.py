@@ -17,13 +17,17 @@ from unbraid.signal import Samples
 RATE = 44_100
 _CEILING = 0.97
 
-# Level of a part while it plays, in dB relative to the others, and its spread.
+# Level of a part while it plays, in dB beside the others of its stem, and its spread.
 _LEVELS_DB = {
     "kick": (-1.0, 2.0), "snare": (-3.0, 2.0), "clap": (-5.0, 2.5), "hihat": (-14.0, 3.0), "toms": (-6.0, 2.5),
-    "cymbals": (-12.0, 3.0), "percussion": (-12.0, 3.5), "drum loop": (-3.0, 2.0), "lead vocal": (0.0, 2.5),
-    "rap": (0.5, 2.0), "backing vocal": (-8.0, 3.0), "distorted guitar": (-4.0, 2.5), "sound effect": (-12.0, 3.0),
+    "cymbals": (-12.0, 3.0), "percussion": (-12.0, 3.5), "drum loop": (-3.0, 2.0), "lead vocal": (0.0, 0.0),
+    "rap": (0.0, 0.0), "backing vocal": (-8.0, 3.0), "distorted guitar": (2.0, 2.5), "sound effect": (-6.0, 3.0),
 }  # fmt: skip
-_BASS_DB, _OTHER_DB = (-2.5, 2.2), (-7.0, 3.0)
+_OTHERS_DB = (0.0, 3.0)
+
+# Loudness of a stem in LUFS and its spread, before the master. In one real song whose stems could be measured (the
+# excerpt that stempeg ships) all four lie within 0.3 dB of each other.
+_STEMS_LUFS = {"vocals": (-19.0, 2.2), "drums": (-19.3, 2.4), "bass": (-20.0, 2.2), "other": (-19.5, 2.6)}
 
 
 @dataclass(frozen=True)
@@ -38,21 +42,24 @@ class Part:
 
 
 def balanced(parts: Sequence[Part], rng: np.random.Generator) -> list[Part]:
-    """Each part at its usual level, give or take; parts of one drum kit share one more draw, as do the voices."""
-    shift = {stem: rng.normal(0, 1.8) for stem in ("vocals", "drums", "bass", "other")}
-    others = max(sum(part.stem == "other" for part in parts), 1)
-    set_parts = []
-    for part in parts:
-        usual = _BASS_DB if part.stem == "bass" else _LEVELS_DB.get(part.label, _OTHER_DB)
-        level_db = (
-            -20 + usual[0] + shift[part.stem] + float(np.clip(rng.normal(0, usual[1]), -2 * usual[1], 2 * usual[1]))
-        )
-        if part.stem == "other":
-            level_db -= 10 * np.log10(others) * 0.5  # a crowd is not louder in proportion
-        now = active_rms(part.samples)
-        gain = np.float32(10 ** (level_db / 20) / now) if now > 0 else np.float32(0)
-        set_parts.append(replace(part, samples=np.asarray(part.samples * gain, dtype=np.float32)))
-    return set_parts
+    """Parts at their usual levels within their stem, and stems at theirs, give or take."""
+    leveled = [replace(part, samples=_at_level(part, rng)) for part in parts]
+    mixed: list[Part] = []
+    for stem, (middle, spread) in _STEMS_LUFS.items():
+        of_stem = [part for part in leveled if part.stem == stem]
+        wanted = middle + float(np.clip(rng.normal(0, spread), -2 * spread, 2 * spread))
+        measured = _lufs(np.sum([part.samples for part in of_stem], axis=0)) if of_stem else -np.inf
+        gain = np.float32(10 ** ((wanted - measured) / 20)) if np.isfinite(measured) else np.float32(1)
+        mixed += [replace(part, samples=part.samples * gain) for part in of_stem]
+    return mixed
+
+
+def _at_level(part: Part, rng: np.random.Generator) -> Samples:
+    usual, spread = _LEVELS_DB.get(part.label, _OTHERS_DB)
+    level_db = -20 + usual + float(np.clip(rng.normal(0, max(spread, 1e-9)), -2 * spread, 2 * spread))
+    now = active_rms(part.samples)
+    gain = np.float32(10 ** (level_db / 20) / now) if now > 0 else np.float32(0)
+    return np.asarray(part.samples * gain, dtype=np.float32)
 
 
 def ducked(parts: Sequence[Part], hits_s: list[float], beat_s: float, rng: np.random.Generator) -> list[Part]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
 import numpy as np
 
 from unbraid.data.studio import effects
@@ -20,6 +18,8 @@ from unbraid.data.studio.mixing import Part, balanced, ducked, mastered
 from unbraid.data.studio.own_score import write_score
 from unbraid.data.studio.score import Line, Score, humanised, key_name
 from unbraid.data.studio.soundfont import Fonts
+from unbraid.data.studio.vocals import vocal_parts
+from unbraid.data.studio.voice import Voices
 
 RATE = 44_100
 _TAIL_S = 1.5
@@ -35,7 +35,7 @@ class Studio:
 
     material: Material
     fonts: Fonts
-    voices: Any
+    voices: Voices
 
 
 def song_rng(seed: int, number: int) -> np.random.Generator:
@@ -66,6 +66,7 @@ def render(score: Score, genre: Genre, studio: Studio, rng: np.random.Generator)
     room = effects.draw_room(rng)
     parts = drum_parts(score, genre, studio, room, rng)
     parts += pitched_parts(score, studio, room, rng)
+    parts += vocal_parts(score, genre, studio.voices, room, score.seconds + _TAIL_S, rng)
     sounding = [part for part in parts if np.abs(part.samples).max() > 1e-5]
     mixed = balanced(sounding, rng)
     if rng.random() < genre.pump:
