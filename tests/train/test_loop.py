@@ -7,13 +7,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.data.songs import write_song
+from tests.data.songs import BAND, write_song, write_studio
 from tests.train.tiny import recipe
 from unbraid.data.sample import Batch, Sampler
+from unbraid.data.tracks import scan
 from unbraid.errors import UsageError
 from unbraid.train import checkpoint, loop
 from unbraid.train.loop import TrainingError, build, train
 from unbraid.train.recipe import Recipe
+from unbraid.train.validate import measurable
 
 
 class Killed(Exception):
@@ -115,3 +117,10 @@ def test_the_seed_fixes_the_first_weights(tmp_path: Path) -> None:
     assert torch.equal(first(recipe(tmp_path / "songs")), first(recipe(tmp_path / "songs")))
     assert not torch.equal(first(recipe(tmp_path / "songs")), first(recipe(tmp_path / "songs", "run.seed=1")))
     assert loop.TrainingError.__mro__[1].__name__ == "UnbraidError"
+
+
+def test_only_songs_with_exact_stems_are_validated_on(tmp_path: Path) -> None:
+    root = write_studio(tmp_path, valid=2)
+    write_song(root / "valid" / "a-band", 9, BAND)
+    write_song(root / "valid" / "a-loop", 9, {"kick.wav": ["drums"]})
+    assert [song.id for song in measurable(scan(root, "valid"))] == ["000000", "000001"]

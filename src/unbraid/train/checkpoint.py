@@ -30,7 +30,7 @@ class Progress:
     """Where a run stands.
 
     seconds: of training, over all its sittings. audio_s: seconds of music learned from. songs: those in use, by id;
-    with the step they are all the state that the sampler has.
+    with the step they are all the state that the sampler has. valid_songs: those that ``best_sdr_db`` is of.
     """
 
     step: int = 0
@@ -39,6 +39,7 @@ class Progress:
     best_sdr_db: float | None = None
     decaying: bool = False
     songs: list[str] = field(default_factory=list)
+    valid_songs: list[str] = field(default_factory=list)
     ema_updates: int = 0
 
 

@@ -28,7 +28,7 @@ from unbraid.train.ema import Ema
 from unbraid.train.log import Log
 from unbraid.train.loss import MaskTask
 from unbraid.train.recipe import Recipe
-from unbraid.train.validate import validate
+from unbraid.train.validate import measurable, validate
 
 _KEPT = 2  # checkpoints beside the best and the one before the decay
 _STRIKES = 3  # steps in a row whose loss is not finite, before the run stops
@@ -195,7 +195,10 @@ class Loop:
         progress, run = self._progress, self._recipe.run
         if self._fabric.is_global_zero:
             data = self._recipe.data
-            songs = scan(data.valid_root or data.root, "valid")[: run.valid_songs]
+            songs = measurable(scan(data.valid_root or data.root, "valid"))[: run.valid_songs]
+            if [song.id for song in songs] != progress.valid_songs:
+                # Figures over other songs cannot be compared.
+                progress.valid_songs, progress.best_sdr_db = [song.id for song in songs], None
             with self._ema.applied(self._net):
                 figures = validate(self._net, songs, self._net.config.stems, run.valid_piece_s)
             rounded = {name: round(value, 3) for name, value in figures.items()}

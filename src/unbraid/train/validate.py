@@ -18,6 +18,12 @@ from unbraid.metrics.usdr import usdr
 _SILENT = 1e-3  # RMS: below it a stem's SDR says nothing
 
 
+def measurable(songs: Sequence[Song]) -> list[Song]:
+    """The songs that know three stems or more exactly; a lone loop or a known sum is no song to measure on."""
+    exact = (song for song in songs if all(len(target) == 1 for target in song.targets()))
+    return [song for song in exact if len(song.targets()) >= 3]
+
+
 @torch.no_grad()
 def validate(net: nn.Module, songs: Sequence[Song], stems: Sequence[str], piece_s: float) -> dict[str, float]:
     """Median SDR in dB of each stem over ``songs``, and "mean" over the stems; stems that never sound are left out."""
