@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
@@ -14,7 +13,9 @@ from unbraid.data.studio.drum_patterns import KICK
 from unbraid.data.studio.folder import write_song
 from unbraid.data.studio.genres import GENRES, Genre
 from unbraid.data.studio.labels import is_bass, piece_of
+from unbraid.data.studio.midi import score_from_midi
 from unbraid.data.studio.mixing import Part, balanced, ducked, mastered
+from unbraid.data.studio.mma import score_from_mma
 from unbraid.data.studio.own_score import write_score
 from unbraid.data.studio.score import Line, Score, humanised, key_name
 from unbraid.data.studio.soundfont import Fonts
@@ -24,9 +25,8 @@ from unbraid.data.studio.voice import Voices
 RATE = 44_100
 _TAIL_S = 1.5
 _MOST_OTHERS = 7
+_SCORE_SHARES = (0.45, 0.35, 0.2)
 _PLAIN = next(genre for genre in GENRES if genre.name == "pop")
-
-Compose = Callable[[Material, np.random.Generator], Score]
 
 
 @dataclass
@@ -58,6 +58,13 @@ def make_song(folder: Path, seed: int, number: int, studio: Studio) -> None:
 
 def compose(material: Material, rng: np.random.Generator) -> Score:
     """A score from patterns of our own, an accompaniment style, or a MIDI file."""
+    kind = str(rng.choice(["own", "mma", "midi"], p=_SCORE_SHARES))
+    if kind == "mma":
+        return score_from_mma(material.split, rng)
+    if kind == "midi" and material.midi:
+        score = score_from_midi(material.midi[int(rng.integers(len(material.midi)))], rng)
+        if score is not None:
+            return score
     return write_score(rng)
 
 
