@@ -65,8 +65,8 @@ def test_a_member_that_no_wanted_stem_needs_is_not_run() -> None:
 
 
 def test_a_stem_does_not_depend_on_which_others_are_wanted() -> None:
-    bag = [Member(toy(shares=(1.0, 1.0)), (1.0, 0.0)), Member(toy(shares=(1.0, 1.0)), (0.0, 1.0))]
-    alone = [each.delay for each in passes(bag, ["stem1"], 2, 7)]
+    bag = [Member(toy(shares=(1.0, 1.0)), (1.0, 0.0)), Member(toy(shares=(1.0, 1.0)), (0.0, 1.0), order=1)]
+    alone = [each.delay for each in passes(bag[1:], ["stem1"], 2, 7)]
     together = [each.delay for each in passes(bag, ["stem0", "stem1"], 2, 7)]
     assert alone == together[2:]
 
@@ -96,4 +96,4 @@ def test_impossible_requests_are_refused() -> None:
     with pytest.raises(UsageError, match="shifts"):
         passes([Member(toy(), (1.0,))], ["stem0"], -1, 0)
     with pytest.raises(ModelError, match="without a model"):
-        passes([Member(toy(shares=(1.0, 1.0)), (1.0, 0.0))], ["stem0"], 0, 0)
+        passes([Member(toy(shares=(1.0, 1.0)), (1.0, 0.0))], ["stem1"], 0, 0)

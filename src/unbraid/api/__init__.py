@@ -11,22 +11,33 @@ from unbraid.api.model import Model
 from unbraid.api.options import Options
 from unbraid.api.separation import Separation
 from unbraid.api.separation import separate as separate
-from unbraid.zoo.load import Device, Runtime
+from unbraid.runtime.pick import Runtime
+from unbraid.zoo.bundled import NAME
+from unbraid.zoo.catalogue import names
+from unbraid.zoo.checkpoint import Device
+from unbraid.zoo.fetch import OnBytes
 from unbraid.zoo.load import load as _load
 
 __all__ = ["Job", "Model", "Options", "Separation", "load", "models", "separate", "separate_file"]
 
 
 def load(
-    model: str | Path = "compact", *, runtime: Runtime = "auto", device: Device = "auto", offline: bool = False
+    model: str | Path = "compact",
+    *,
+    runtime: Runtime = "auto",
+    device: Device = "auto",
+    offline: bool = False,
+    wanted: Sequence[str] = (),
+    on_bytes: OnBytes | None = None,
 ) -> Model:
     """The model of that name or in that file, ready to run. Loads once, use often.
 
-    Raises ModelError, or MissingExtra if what would run it is not installed.
+    wanted: load only what these stems need (of a bag of models). on_bytes: hears of a download. Raises UsageError,
+    ModelError, or MissingExtra if what would run it is not installed.
     """
-    return Model(_load(str(model), runtime=runtime, device=device, offline=offline))
+    return Model(_load(str(model), runtime=runtime, device=device, offline=offline, wanted=wanted, on_bytes=on_bytes))
 
 
-def models() -> Sequence[str]:
-    """The names that :func:`load` knows."""
-    return ("compact",)
+def models() -> tuple[str, ...]:
+    """The names that :func:`load` knows: the bundled model, then what can be fetched."""
+    return (NAME, *names())

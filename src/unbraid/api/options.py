@@ -9,8 +9,9 @@ from unbraid.audio.formats import Format
 from unbraid.engine.finish import Depth, Gain
 from unbraid.engine.plan import check_overlap
 from unbraid.errors import UsageError
+from unbraid.runtime.pick import Runtime
 from unbraid.zoo.bundled import NAME
-from unbraid.zoo.load import Device, Runtime
+from unbraid.zoo.checkpoint import Device
 
 OutputFormat = Format | Literal["stem.mp4"]
 FORMATS = (*get_args(Format), "stem.mp4")

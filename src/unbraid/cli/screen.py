@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from unbraid.api.manifest import Report
     from unbraid.engine.progress import OnProgress
     from unbraid.engine.progress import Progress as Step
+    from unbraid.zoo.fetch import OnBytes
 
 _BETTER = "compact is the small model in the package; see `unbraid models` for slower ones that sound better"
 
@@ -37,6 +38,26 @@ class Screen:
     def stop_asked(self) -> bool:
         """Whether Ctrl-C has been pressed; asked by the threads that write files."""
         return self._stopped
+
+    @contextlib.contextmanager
+    def download(self) -> Iterator[OnBytes]:
+        """A progress bar for files that are fetched; nothing is drawn if none is."""
+        with Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TimeRemainingColumn(),
+            console=self._err,
+            transient=True,
+        ) as bar:
+            tasks: dict[str, TaskID] = {}
+
+            def tell(file: str, there: int, total: int | None) -> None:
+                if file not in tasks:
+                    tasks[file] = bar.add_task(escape(file), total=total)
+                bar.update(tasks[file], completed=there, total=total)
+
+            yield tell
 
     @contextlib.contextmanager
     def song(self, song: Path) -> Iterator[OnProgress]:

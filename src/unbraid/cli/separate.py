@@ -100,7 +100,15 @@ def _separate(songs: list[Path], out: Path, options: Options, *, force: bool, js
     found, failed = _find(songs, screen, find_songs)
     if not found:
         return 1
-    model = load(options.model, runtime=options.runtime, device=options.device, offline=options.offline)
+    with screen.download() as on_bytes:
+        model = load(
+            options.model,
+            runtime=options.runtime,
+            device=options.device,
+            offline=options.offline,
+            wanted=(options.two_stems,) if options.two_stems else options.stems,
+            on_bytes=on_bytes,
+        )
     for song, track in zip(found, track_names(found), strict=True):
         job = Job(song, track, out, options)
         try:

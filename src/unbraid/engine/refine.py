@@ -30,10 +30,15 @@ MAX_SHIFT_S = 0.5
 
 @dataclass(frozen=True)
 class Member:
-    """A separator of a bag and its weight for each stem."""
+    """A separator of a bag and its weight for each stem.
+
+    order: its place in the whole bag, from which its shifts are drawn, so that they do not depend on which of the
+    others were loaded.
+    """
 
     separator: Separator
     weights: tuple[float, ...]
+    order: int = 0
 
 
 @dataclass(frozen=True)
@@ -56,15 +61,14 @@ def passes(members: Sequence[Member], wanted: Sequence[str], shifts: int, seed: 
     stems = members[0].separator.spec.stems
     weights = np.array([member.weights for member in members], np.float64)
     total = weights.sum(0)
-    if weights.shape[1] != len(stems) or (total <= 0).any():
-        raise ModelError(f"a bag's weights {weights.tolist()} leave a stem of {', '.join(stems)} without a model")
     wanted_mask = np.array([stem in wanted for stem in stems])
-    generator = np.random.default_rng(seed)
+    if weights.shape[1] != len(stems) or (total[wanted_mask] <= 0).any():
+        raise ModelError(f"a bag's weights {weights.tolist()} leave a stem of {', '.join(stems)} without a model")
+    total[total <= 0] = 1.0
     todo = []
     for member, row in zip(members, weights, strict=True):
         limit = int(MAX_SHIFT_S * member.separator.spec.rate)
-        # Drawn also for members that are not run, so that a stem does not depend on which others are wanted.
-        delays = generator.integers(0, limit + 1, shifts).tolist() or [0]
+        delays = np.random.default_rng([seed, member.order]).integers(0, limit + 1, shifts).tolist() or [0]
         if not row[wanted_mask].any():
             continue
         share = np.where(wanted_mask, row / total / max(shifts, 1), 0.0).astype(np.float32)

@@ -1,19 +1,21 @@
-"""From what the user typed to separators that run: the bundled model, a graph on disk."""
+"""From what the user typed to separators that run: the bundled model, a name, or a file."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from unbraid.engine.refine import Member
-from unbraid.errors import UsageError
-from unbraid.runtime.facts import GraphFacts, read_facts
-from unbraid.runtime.graph import GraphSeparator
-from unbraid.zoo import bundled
-
-Runtime = Literal["auto", "onnx", "openvino", "torch"]
-Device = Literal["auto", "cpu", "cuda", "mps"]
+from unbraid.errors import ModelError, UsageError
+from unbraid.runtime.facts import read_facts
+from unbraid.runtime.pick import Runtime, run_graph
+from unbraid.zoo import bundled, catalogue
+from unbraid.zoo.bag import Bag, read_bag
+from unbraid.zoo.checkpoint import SUFFIXES, Checkpoint, Device, load_bag, needed
+from unbraid.zoo.fetch import OnBytes, fetch_weights
+from unbraid.zoo.home import home
 
 
 @dataclass(frozen=True)
@@ -31,34 +33,65 @@ class Loaded:
     card: dict[str, Any] = field(default_factory=dict)
 
 
-def load(model: str, *, runtime: Runtime = "auto", device: Device = "auto", offline: bool = False) -> Loaded:
+def load(
+    model: str,
+    *,
+    runtime: Runtime = "auto",
+    device: Device = "auto",
+    offline: bool = False,
+    wanted: Sequence[str] = (),
+    on_bytes: OnBytes | None = None,
+) -> Loaded:
     """The model called ``model``, or the one in the file of that path.
 
-    Raises ModelError if there is no such model or its file is broken, MissingExtra if its runtime is not installed.
+    wanted: of a bag, only the members that have a say in these stems are fetched and loaded. on_bytes: hears of a
+    download. Raises UsageError if there is no such model, ModelError if its file is broken, refused or cannot be had,
+    MissingExtra if what runs it is not installed.
     """
     if model == bundled.NAME:
         return _graph(bundled.facts_path(), runtime, device)
     path = Path(model)
     if path.suffix in (".onnx", ".json"):
         return _graph(path.with_suffix(".json"), runtime, device)
-    raise UsageError(f"no model is called {model!r}; see `unbraid models`, or give the path of an .onnx file")
+    if path.suffix == ".yaml":
+        bag = read_bag(path)
+        files = {order: Checkpoint(_beside(path, name), bag.segment_s) for order, name in enumerate(bag.models)}
+        return _bag(path.stem, files, bag, runtime, device)
+    if path.suffix in SUFFIXES:
+        name = path.name.split(".")[0]
+        return _bag(name, {0: Checkpoint(path)}, Bag((name,)), runtime, device)
+    entry = catalogue.find(model)
+    orders = needed(entry.bag, entry.stems, wanted)
+    files = {
+        order: Checkpoint(
+            fetch_weights(entry.files[order], home(), offline=offline, on_bytes=on_bytes), entry.bag.segment_s
+        )
+        for order in orders
+    }
+    return _bag(model, files, entry.bag, runtime, device)
 
 
 def _graph(path: Path, runtime: Runtime, device: Device) -> Loaded:
-    if runtime == "torch" or device not in ("auto", "cpu"):
-        raise UsageError(f"{path.stem} is a graph, which runs on the CPU; use --runtime onnx or openvino, --device cpu")
+    if device not in ("auto", "cpu"):
+        raise UsageError(f"{path.stem} is a graph, which runs on the CPU; use --device auto or cpu")
     facts = read_facts(path)
-    separator, used = _run_graph(facts, runtime)
+    separator, used = run_graph(facts, runtime)
     member = Member(separator, (1.0,) * len(facts.spec.stems))
     return Loaded(facts.spec.name, (member,), facts.sha256, used, facts.card)
 
 
-def _run_graph(facts: GraphFacts, runtime: Runtime) -> tuple[GraphSeparator, str]:
-    if runtime == "openvino":
-        from unbraid.engine.run import cores
-        from unbraid.runtime import openvino
+def _bag(name: str, files: dict[int, Checkpoint], bag: Bag, runtime: Runtime, device: Device) -> Loaded:
+    bagged = load_bag(name, files, bag, runtime, device)
+    return Loaded(name, bagged.members, bagged.identity, bagged.runtime)
 
-        return openvino.load(facts, streams=cores()), "openvino"
-    from unbraid.runtime import onnx
 
-    return onnx.load(facts), "onnx"
+def _beside(bag: Path, signature: str) -> Path:
+    """A member of a bag on disk: it lies beside the bag, named by its signature as Demucs names it."""
+    found = sorted(
+        file
+        for file in bag.parent.glob(f"{signature}*")
+        if file.suffix in SUFFIXES and file.name.split(".")[0].split("-")[0] == signature
+    )
+    if not found:
+        raise ModelError(f"{bag}: names {signature}, and no such file lies beside it")
+    return found[0]

@@ -1,0 +1,140 @@
+"""Checkpoints of other programs as separators: one file, or a bag of several.
+
+On the CPU a net runs as a graph, which is faster than torch and needs none; the graph is exported once and kept beside
+the weights, under the checksum of the checkpoint. On a GPU, and for nets that no graph can express, torch runs it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from unbraid.engine.contract import Separator
+from unbraid.engine.refine import Member
+from unbraid.errors import MissingExtra, ModelError, OutputError
+from unbraid.runtime.facts import read_facts
+from unbraid.runtime.pick import Runtime, run_graph
+from unbraid.zoo.bag import Bag
+from unbraid.zoo.guard import read_checkpoint
+from unbraid.zoo.home import home
+
+if TYPE_CHECKING:
+    from unbraid.spec import Spec
+    from unbraid.zoo.adopt.demucs import Net
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+SUFFIXES = (".th", ".pt", ".ckpt", ".safetensors", ".gz")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A file of weights. segment_s: what a bag asks for; None for the net's own."""
+
+    path: Path
+    segment_s: float | None = None
+
+    def key(self) -> str:
+        """Changes with the weights and with everything else that decides the graph."""
+        try:
+            with self.path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise ModelError(f"{self.path}: cannot be read ({error.strerror})") from error
+        return digest if self.segment_s is None else f"{digest}-{self.segment_s:g}s"
+
+
+@dataclass(frozen=True)
+class Bagged:
+    """A bag ready to run. identity: changes with the weights. runtime: what computes it."""
+
+    members: tuple[Member, ...]
+    identity: str
+    runtime: str
+
+
+def needed(bag: Bag, stems: Sequence[str], wanted: Sequence[str]) -> list[int]:
+    """Which members of ``bag`` have a say in the ``wanted`` stems (all of ``stems``, if it is empty)."""
+    columns = [place for place, stem in enumerate(stems) if not wanted or stem in wanted]
+    if bag.weights is None or not columns:
+        return list(range(len(bag.models)))
+    return [order for order, row in enumerate(bag.weights) if any(row[place] for place in columns)]
+
+
+def load_bag(name: str, files: dict[int, Checkpoint], bag: Bag, runtime: Runtime, device: Device) -> Bagged:
+    """The members of ``bag`` whose files are given, by their order in it. Raises ModelError if they do not fit."""
+    loaded = {order: _separator(name, file, runtime, device) for order, file in files.items()}
+    specs = [separator.spec for separator, _ in loaded.values()]
+    if len({(spec.stems, spec.rate, spec.channels) for spec in specs}) > 1:
+        raise ModelError(f"model {name!r} is a bag of models that differ in stems, rate or channels")
+    stems = specs[0].stems
+    rows = bag.weights or ((1.0,) * len(stems),) * len(bag.models)
+    if any(len(row) != len(stems) for row in rows):
+        raise ModelError(f"model {name!r} is a bag with weights for {len(rows[0])} stems; its models have {len(stems)}")
+    identity = hashlib.sha256("".join(file.key() for file in files.values()).encode() + repr(rows).encode())
+    return Bagged(
+        tuple(Member(separator, rows[order], order) for order, (separator, _) in loaded.items()),
+        identity.hexdigest(),
+        ", ".join(dict.fromkeys(used for _, used in loaded.values())),
+    )
+
+
+def _separator(name: str, file: Checkpoint, runtime: Runtime, device: Device) -> tuple[Separator, str]:
+    if runtime == "torch" or device in ("cuda", "mps") or (runtime == "auto" and device == "auto" and _sees_gpu()):
+        return _in_torch(name, file, device)
+    kept = home() / "graphs" / file.key() / f"{name}.json"
+    if not kept.exists():
+        net, spec = _net(name, file)
+        try:
+            _export(net, spec, kept.parent)
+        except ModelError:
+            if runtime != "auto":
+                raise
+            return _in_torch(name, file, device)
+        except OutputError:
+            # No place to keep the graph: make it for this run alone.
+            with tempfile.TemporaryDirectory(prefix="unbraid-") as folder:
+                return run_graph(read_facts(_export(net, spec, Path(folder))), runtime)
+    return run_graph(read_facts(kept), runtime)
+
+
+def _in_torch(name: str, file: Checkpoint, device: Device) -> tuple[Separator, str]:
+    net, spec = _net(name, file)
+    from unbraid.runtime.torch import TorchSeparator, pick_device
+
+    where = pick_device(device)
+    return TorchSeparator(net, spec, where), f"torch on {where}"
+
+
+def _net(name: str, file: Checkpoint) -> tuple[Net, Spec]:
+    package = read_checkpoint(file.path)
+    _need_torch(name)
+    from unbraid.zoo.adopt.demucs import build
+
+    return build(package, name, file.segment_s)
+
+
+def _export(net: Net, spec: Spec, folder: Path) -> Path:
+    from unbraid.zoo.export import export
+
+    card: dict[str, Any] = {"overlap": spec.overlap}
+    return export(net, spec, folder, card)
+
+
+def _need_torch(name: str) -> None:
+    if find_spec("torch") is None:
+        raise MissingExtra(
+            f"model {name!r} must be made into a graph once, which needs torch; pip install 'unbraid[torch]'"
+        )
+
+
+def _sees_gpu() -> bool:
+    if find_spec("torch") is None:
+        return False
+    from unbraid.runtime.torch import pick_device
+
+    return pick_device("auto").type != "cpu"
