@@ -70,19 +70,24 @@ class TimeGroupNorm(nn.GroupNorm):
         return super().forward(x.transpose(1, 2)).transpose(1, 2)
 
 
-class FeedForward(nn.Module):
-    """What both kinds of layer end with: ``x + scale * W2 act(W1 norm(x))``, and a norm of the whole."""
+class _Layer(nn.Module):
+    """What both kinds of layer end with: ``x + scale * W2 act(W1 norm(x))``, and a norm of the whole.
 
-    gamma_2: nn.Module
-    norm_out: nn.Module | None
+    Modules are made in the order of the original, whose states could name weights by position.
+    """
 
-    def _make_feed_forward(self, config: AttentionConfig) -> None:
+    norm1: nn.LayerNorm
+    norm2: nn.LayerNorm
+
+    def _make_rest(self, config: AttentionConfig, norms: int) -> None:
         self.linear1 = nn.Linear(config.width, config.hidden)
         self.linear2 = nn.Linear(config.hidden, config.width)
         self.activation = nn.GELU() if config.gelu else nn.ReLU()
         self.dropout = nn.Dropout(config.dropout)
-        self.gamma_1, self.gamma_2 = _scale(config), _scale(config)
+        for number in range(1, norms + 1):
+            self.add_module(f"norm{number}", nn.LayerNorm(config.width))
         self.norm_out = TimeGroupNorm(config.width) if config.norm_out else None
+        self.gamma_1, self.gamma_2 = _scale(config), _scale(config)
 
     def _feed_forward(self, x: Tensor, norm: nn.Module) -> Tensor:
         hidden = self.dropout(self.activation(self.linear1(norm(x))))
@@ -90,14 +95,13 @@ class FeedForward(nn.Module):
         return x if self.norm_out is None else self.norm_out(x)
 
 
-class SelfAttentionLayer(FeedForward):
+class SelfAttentionLayer(_Layer):
     """A Transformer encoder layer: tokens attend to each other."""
 
     def __init__(self, config: AttentionConfig) -> None:
         super().__init__()
         self.self_attn = MultiheadAttention(config.width, config.heads, config.dropout)
-        self.norm1, self.norm2 = nn.LayerNorm(config.width), nn.LayerNorm(config.width)
-        self._make_feed_forward(config)
+        self._make_rest(config, norms=2)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.norm1(x)
@@ -105,15 +109,15 @@ class SelfAttentionLayer(FeedForward):
         return self._feed_forward(x, self.norm2)
 
 
-class CrossAttentionLayer(FeedForward):
+class CrossAttentionLayer(_Layer):
     """A Transformer layer whose tokens attend to those of the other branch."""
+
+    norm3: nn.LayerNorm
 
     def __init__(self, config: AttentionConfig) -> None:
         super().__init__()
         self.cross_attn = MultiheadAttention(config.width, config.heads, config.dropout)
-        self.norm1, self.norm2 = nn.LayerNorm(config.width), nn.LayerNorm(config.width)
-        self.norm3 = nn.LayerNorm(config.width)
-        self._make_feed_forward(config)
+        self._make_rest(config, norms=3)
 
     def forward(self, x: Tensor, other: Tensor) -> Tensor:
         x = x + self.gamma_1(self.dropout(self.cross_attn(self.norm1(x), self.norm2(other))))
