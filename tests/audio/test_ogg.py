@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 import soundfile
 
 from tests.audio.sounds import noise, plain_length
-from unbraid.audio.ogg import is_closed, read_pages, rewrite_vorbis, without_lone_page
+from unbraid.audio.ogg import Ending, ending, read_pages, rewrite_vorbis, without_lone_page
 from unbraid.audio.read import open_audio
 from unbraid.signal import Samples
 
@@ -71,5 +72,22 @@ def test_comments_of_any_size_are_put_in_without_changing_the_sound(tmp_path: Pa
 
 def test_a_missing_end_is_noticed() -> None:
     data = vorbis(noise(100_000))
-    assert is_closed(BytesIO(data))
-    assert not is_closed(BytesIO(data[: len(data) // 2]))
+    assert ending(BytesIO(data)) == Ending(closed=True, chained=False)
+    for left in (len(data) // 2, len(data) - 1):
+        assert not ending(BytesIO(data[:left])).closed
+
+
+def test_files_strung_together_are_noticed_and_read(tmp_path: Path) -> None:
+    first, second = vorbis(noise(60_000)), vorbis(noise(50_000))
+    pages = [page.encoded() for page in (replace(page, serial=7) for page in read_pages(BytesIO(second)))]
+    assert ending(BytesIO(first + b"".join(pages))) == Ending(closed=True, chained=True)
+    (tmp_path / "a.ogg").write_bytes(first + b"".join(pages))
+    with open_audio(tmp_path / "a.ogg") as reader:
+        assert abs(reader.read().shape[1] - 110_000) <= 1024
+    assert len(reader.warnings) == 1 and "strung together" in reader.warnings[0]
+
+
+@pytest.mark.parametrize("content", [b"", b"OggS", b"RIFF" + bytes(100), b"OggS\0" + bytes(22)])
+def test_other_files_have_no_such_end(content: bytes) -> None:
+    assert not ending(BytesIO(content)).closed
+    assert without_lone_page(file := BytesIO(content)) is file

@@ -103,12 +103,14 @@ def sweep(folder: str | os.PathLike[str]) -> list[Path]:
     for path in sorted(Path(folder).glob(f"{_PREFIX}*{_SUFFIX}")):
         try:
             with path.open("r+b") as file:
-                if not _lock(file):
-                    continue
-                path.unlink()
+                dead = _lock(file)
+                if dead and fcntl is not None:
+                    path.unlink()  # under the lock, so that no writer takes it for its own meanwhile
+            if dead:
+                path.unlink(missing_ok=True)  # Windows: only what nobody holds open
+                removed.append(path)
         except OSError:
             continue
-        removed.append(path)
     return removed
 
 

@@ -59,7 +59,8 @@ def cannot_read(path: str | os.PathLike[str], error: OSError) -> AudioError:
 def open_container(file: BinaryIO, path: str | os.PathLike[str], options: dict[str, str]) -> InputContainer:
     """FFmpeg's view of the file. Tells by the content what it is; by the suffix only if that fails.
 
-    The shortest MP3 files hold too few frames to be told by content.
+    (The shortest MP3 files hold too few frames to be told by content.) Raises AudioError if there is no sound in it,
+    OSError if the system cannot read it.
     """
     source = without_lone_page(file)
     suffix = _BY_SUFFIX.get(Path(path).suffix.lower())
@@ -75,8 +76,6 @@ def open_container(file: BinaryIO, path: str | os.PathLike[str], options: dict[s
             )
         except av.error.FFmpegError:
             continue
-        except OSError as error:
-            raise cannot_read(path, error) from error
         if container.streams.audio:
             return container
         foreign = list(container.streams)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from unbraid.audio.container import audio_stream, cannot_read, open_container, open_file
 from unbraid.audio.frames import Layout, channel_names, raw
-from unbraid.audio.ogg import is_closed
+from unbraid.audio.ogg import Ending, ending
 from unbraid.audio.riff import data_chunk
 from unbraid.audio.say import shown
 from unbraid.errors import AudioError
@@ -25,6 +25,8 @@ RATES = (100, 1_000_000)
 
 _COUNTED = ("flac", "aiff", "wv", "tta", "ape", "tak")
 """Formats whose header counts the samples."""
+_SLACK_S = {"mp3": 0.03, "mov": 0.03, "ogg": 0.03, "matroska": 0.1}
+"""How far the length in a header may be from the truth: a block of MP3 or AAC; Matroska has that of all its streams."""
 _EDIT_UNIT_S = 1 / 600
 """The coarsest unit in which MP4 edit lists count; a difference below it is rounding."""
 
@@ -50,7 +52,7 @@ class Decoder:
     first: the first frame. Rate and channels are taken from it, since containers of AAC may say half the rate.
     damaged: how many packets could not be decoded so far. broken_off: the file ended within a packet.
     has_true_times: whether frames know their place in the song, as those of FLAC do, even after a hole.
-    chunk: of WAV, see :mod:`unbraid.audio.riff`. closed: False if an Ogg file lacks its end mark.
+    chunk: of WAV, see :mod:`unbraid.audio.riff`. ending: of Ogg, see :mod:`unbraid.audio.ogg`.
 
     Raises AudioError, naming file and reason, if there is no sound in it.
     """
@@ -60,16 +62,18 @@ class Decoder:
         self._file = open_file(path)
         try:
             self.chunk = data_chunk(self._file)
-            has_end_mark = is_closed(self._file)
+            ogg_ending = ending(self._file)
             options = {"ignore_length": "1"} if self.chunk and self.chunk.too_short else {}
             self.container = open_container(self._file, path, options)
-        except BaseException:
+        except BaseException as error:
             self._file.close()
+            if isinstance(error, OSError):
+                raise cannot_read(path, error) from error
             raise
         try:
             self.stream = audio_stream(self.container)
             self.kind = self.container.format.name.split(",")[0]
-            self.closed = has_end_mark or self.kind != "ogg"
+            self.ending = ogg_ending if self.kind == "ogg" else Ending(closed=True, chained=False)
             self.has_true_times = self.kind == "flac"
             self._counted = self.kind in _COUNTED
             self._layouts: dict[str, Layout] = {}
@@ -88,10 +92,11 @@ class Decoder:
     def declared_s(self) -> tuple[float, float] | None:
         """How long the file says it is and how far that may be off, in seconds; None if it only gives a guess."""
         length, base = self.stream.duration, self.stream.time_base
-        if length and base and (self._counted or self.kind in ("mov", "ogg")):
-            return _seconds(length, base), 0.0 if self.kind in _COUNTED else 0.1
+        counted = self._counted or self.kind == "mov" or (self.kind == "ogg" and not self.ending.chained)
+        if length and base and counted:
+            return _seconds(length, base), _SLACK_S.get(self.kind, 0.0)
         if self.kind == "matroska" and len(self.container.streams) == 1 and self.container.duration:
-            return self.container.duration / av.time_base, 0.1
+            return self.container.duration / av.time_base, _SLACK_S[self.kind]
         return None
 
     def _first_frame(self) -> Heard:

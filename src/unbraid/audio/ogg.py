@@ -13,6 +13,7 @@ from typing import BinaryIO
 _CONTINUED, _FIRST, _LAST = 1, 2, 4
 _MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _MAX_LACES = 255
+_LONGEST_PAGE = 27 + 255 + 255 * 255
 _SMALL = 1 << 26
 
 
@@ -61,13 +62,29 @@ def read_pages(file: BinaryIO) -> Iterator[Page]:
         yield Page(head[5], granule, serial, number, laces, body)
 
 
-def is_closed(file: BinaryIO) -> bool:
-    """Whether the last page says that it is the last, as it does unless the file was cut. True if there is no page."""
+@dataclass(frozen=True)
+class Ending:
+    """closed: the last page is whole and says that it is the last, as it does unless the file was cut.
+
+    chained: it belongs to another stream than the first page; the file was strung together, or is a film.
+    """
+
+    closed: bool
+    chained: bool
+
+
+def ending(file: BinaryIO) -> Ending:
+    """How an Ogg file ends; of other files it says nothing sensible."""
+    file.seek(0)
+    first = next(read_pages(file), None)
     size = file.seek(0, 2)
-    file.seek(max(0, size - (1 << 17)))
-    tail = file.read()
-    start = tail.rfind(b"OggS")
-    return start < 0 or len(tail) < start + 6 or bool(tail[start + 5] & _LAST)
+    start = max(0, size - _LONGEST_PAGE)
+    file.seek(start)
+    start += max(0, file.read().rfind(b"OggS"))
+    file.seek(start)
+    last = next(read_pages(file), None)
+    closed = last is not None and bool(last.flags & _LAST)
+    return Ending(closed, first is not None and last is not None and first.serial != last.serial)
 
 
 def without_lone_page(file: BinaryIO) -> BinaryIO:

@@ -97,7 +97,8 @@ class _Reading:
 
     def pieces(self) -> Iterator[Samples]:
         for frame in self._decoder.frames():
-            if self._decoder.damaged > self._damage_inside or self._decoder.has_true_times:
+            timed = self._decoder.has_true_times and frame.rate == self._reader.rate
+            if timed or self._decoder.damaged > self._damage_inside:
                 self._damage_inside = self._decoder.damaged
                 yield from self._counted(self._silence_before(frame))
             block = self._conform.push(self._finite(frame), frame.rate, frame.layout)
@@ -161,8 +162,10 @@ class _Reading:
             declared = (claimed_s, 0.0)
         surplus = heard_s - declared[0] if declared else 0.0
         slack = declared[1] + 0.5 / self._reader.rate if declared else 0.0
-        if not decoder.closed:
+        if not decoder.ending.closed:
             yield f"cut short at {clock(heard_s)}; its closing page is missing"
+        elif decoder.ending.chained:
+            yield f"is strung together from several streams; {clock(heard_s)} of it could be read"
         elif declared and decoder.kind == "ogg":  # whose end, not whose header, says how long it should be
             if surplus < -slack:
                 yield f"is damaged inside; {-surplus:.2f} s are missing"
@@ -170,5 +173,5 @@ class _Reading:
             yield f"cut short at {clock(heard_s)}; its header says {clock(declared[0])}"
         elif declared and surplus > slack:
             yield f"holds {clock(heard_s)}, more than its header says ({clock(declared[0])}); all of it was read"
-        elif declared is None and (decoder.broken_off or decoder.damaged > self._damage_inside):
+        elif declared is None and chunk is None and (decoder.broken_off or decoder.damaged > self._damage_inside):
             yield f"cut short at {clock(heard_s)}; its end is damaged or missing"
