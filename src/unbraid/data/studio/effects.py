@@ -49,7 +49,8 @@ def treat(samples: Samples, label: str, stem: str, room: Room, beat_s: float, rn
     level = active_rms(samples)
     if level == 0.0:
         return samples
-    x = np.asarray(samples * np.float32(_WORKING_RMS / level), dtype=np.float32)
+    alike = bool(np.array_equal(samples[0], samples[1]))  # a mono part needs its chain only once
+    x = np.asarray(samples[: 1 if alike else 2] * np.float32(_WORKING_RMS / level), dtype=np.float32)
     if label == "distorted guitar":
         x = amplified(x, rng.uniform(18, 42), cabinet(rng), rng)
     elif label == "electric guitar":
@@ -62,6 +63,7 @@ def treat(samples: Samples, label: str, stem: str, room: Room, beat_s: float, rn
     x = _run(_chain(label, stem, beat_s, rng), x)
     if rng.random() < 0.06:
         x = worn(x, rng)
+    x = np.repeat(x, 2, axis=0) if alike else x
     wet = _wetness(label, stem, rng)
     if wet > 0.01:
         x = x + np.float32(wet) * room.wet(x)

@@ -75,15 +75,18 @@ def ducked(parts: Sequence[Part], hits_s: list[float], beat_s: float, rng: np.ra
 
 
 def mastered(parts: Sequence[Part], loudness_lufs: float) -> list[Part]:
-    """The parts under one gain curve that brings their sum to about ``loudness_lufs`` with peaks below full scale.
+    """The parts under one gain curve that brings their sum to about ``loudness_lufs``; no part and no sum clips.
 
-    A limiter takes away loudness when it works hard, so the gain is corrected once.
+    A limiter takes away loudness when it works hard, so the gain is corrected once. It hears single parts too, since parts
+    that cancel in the mix may each be higher than it.
     """
     mix = np.sum([part.samples for part in parts], axis=0, dtype=np.float32)
-    peaks = np.abs(mix).max(axis=0)
     measured = _lufs(mix)
     if not np.isfinite(measured):
         return list(parts)
+    peaks = np.abs(mix).max(axis=0)
+    for part in parts:
+        peaks = np.maximum(peaks, np.abs(part.samples).max(axis=0))
     gain = 10 ** ((loudness_lufs - measured) / 20)
     for _ in range(2):
         curve = limiter_curve(peaks * np.float32(gain), _CEILING) * np.float32(gain)
@@ -91,12 +94,7 @@ def mastered(parts: Sequence[Part], loudness_lufs: float) -> list[Part]:
         if lost_db < 0.5:
             break
         gain *= 10 ** (min(lost_db, 6.0) / 20)
-    louder = [replace(part, samples=np.asarray(part.samples * curve, dtype=np.float32)) for part in parts]
-    highest = max(float(np.abs(part.samples).max()) for part in louder)
-    if highest <= 0.999:
-        return louder
-    # Parts that cancel in the mix may each be higher than it: then all are lowered by one factor.
-    return [replace(part, samples=part.samples * np.float32(0.999 / highest)) for part in louder]
+    return [replace(part, samples=np.asarray(part.samples * curve, dtype=np.float32)) for part in parts]
 
 
 def _lufs(mix: Samples) -> float:
