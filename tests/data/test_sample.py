@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from tests.data.songs import BAND, STEMS, write_song, write_studio
 from unbraid.data.augment import Ranges
 from unbraid.data.sample import Mixing, Sampler
 from unbraid.data.tracks import read_part, scan
-from unbraid.errors import UsageError
+from unbraid.errors import AudioError, UsageError
 from unbraid.signal import Samples
 
 HZ = np.linspace(0, 22_050, 33, dtype=np.float32)
@@ -97,3 +98,14 @@ def test_songs_without_any_exact_stem_are_refused(tmp_path: Path) -> None:
     write_song(tmp_path / "train" / "real", 9, BAND)
     with pytest.raises(UsageError, match="exactly one of vocals, drums, bass, other"):
         sampler(tmp_path)
+
+
+def test_a_song_that_disappears_costs_a_redraw(tmp_path: Path) -> None:
+    root = write_studio(tmp_path, train=8)
+    drawn = sampler(root, WHOLE, STILL)
+    shutil.rmtree(root / "train" / "000003")
+    assert all(np.abs(drawn.batch([step], 2).wave).max((1, 2, 3)).min() > 0 for step in range(12))
+    for song in (root / "train").iterdir():
+        shutil.rmtree(song)
+    with pytest.raises(AudioError, match="disappear"):
+        drawn.batch([0], 1)

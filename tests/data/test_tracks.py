@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.data.songs import BAND, PARTS, write_song, write_studio
+from tests.data.songs import BAND, write_song, write_studio
 from unbraid.data.tracks import read_part, read_song, scan
 from unbraid.errors import AudioError
 
@@ -56,4 +56,8 @@ def test_a_wrong_file_is_named(tmp_path: Path) -> None:
     (song / "song.json").write_text('{"format": 1}')
     with pytest.raises(AudioError, match=r"song\.json"):
         read_song(song)
-    assert len(PARTS) == 5
+    told: list[AudioError] = []
+    write_song(tmp_path / "train" / "good", 1)
+    (tmp_path / "song").rename(tmp_path / "train" / "bad")
+    assert [found.id for found in scan(tmp_path, "train", told.append)] == ["good"]
+    assert "song.json" in str(told[0])

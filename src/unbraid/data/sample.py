@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from unbraid.data.augment import Change, Ranges, change_wave, curve, draw, limiter_gain, source_length
 from unbraid.data.tracks import Song, read_part
-from unbraid.errors import UsageError
+from unbraid.errors import AudioError, UsageError
 from unbraid.signal import Samples
 
 _SILENT = 1e-3  # RMS of full scale
@@ -79,9 +79,18 @@ class Sampler:
 
     def batch(self, seed: Sequence[int], size: int) -> Batch:
         """``size`` examples, each from a generator seeded by ``(*seed, item)``."""
-        examples = [self._example(np.random.default_rng([*seed, item])) for item in range(size)]
+        examples = [self._readable([*seed, item]) for item in range(size)]
         wave, curves, members, weight = (np.stack(column) for column in zip(*examples, strict=True))
         return Batch(wave, curves, members, weight)
+
+    def _readable(self, seed: list[int]) -> tuple[Samples, Samples, Samples, Samples]:
+        """An example; one more draw if a song was removed under our hands, as a studio at work may do."""
+        for attempt in range(_TRIES):
+            try:
+                return self._example(np.random.default_rng(seed if attempt == 0 else [*seed, attempt]))
+            except FileNotFoundError:
+                continue
+        raise AudioError(f"songs disappear faster than they are read: {_TRIES} draws in a row met a missing file")
 
     def _example(self, rng: Generator) -> tuple[Samples, Samples, Samples, Samples]:
         weak = bool(self._weak) and rng.random() < self._mixing.weak

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,13 +76,23 @@ class Song:
         return tuple(part for part in self.parts if part.stems <= target)
 
 
-def scan(root: Path, split: str) -> list[Song]:
-    """All finished songs of ``root/split`` ("train", "valid", "test"), by name; unfinished ones are hidden folders."""
-    folder = root / split
-    if not folder.is_dir():
+def scan(root: Path, split: str, on_broken: Callable[[AudioError], None] | None = None) -> list[Song]:
+    """All finished songs of ``root/split`` ("train", "valid", "test"), by name; unfinished ones are hidden folders.
+
+    A broken song raises AudioError, or is left out and told to ``on_broken``.
+    """
+    if not (root / split).is_dir():
         return []
-    songs = (entry for entry in sorted(folder.iterdir()) if not entry.name.startswith(".") and entry.is_dir())
-    return [read_song(song) for song in songs if (song / "song.json").is_file()]
+    songs = (entry for entry in sorted((root / split).iterdir()) if not entry.name.startswith(".") and entry.is_dir())
+    found = []
+    for folder in (song for song in songs if (song / "song.json").is_file()):
+        try:
+            found.append(read_song(folder))
+        except AudioError as error:
+            if on_broken is None:
+                raise
+            on_broken(error)
+    return found
 
 
 def read_song(folder: Path) -> Song:

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from unbraid.data.sample import Batch, Sampler
-from unbraid.data.tracks import scan
+from unbraid.data.tracks import Song, scan
 from unbraid.errors import UnbraidError, UsageError
 from unbraid.nets.compact import Compact
 from unbraid.nets.registry import classes
@@ -41,11 +41,9 @@ class TrainingError(UnbraidError):
 def train(recipe: Recipe, run: Path, resume: bool = False) -> checkpoint.Progress:
     """Train until the schedule's end; ``run`` holds checkpoints, log and the best net. Returns where it ended."""
     torch.set_num_threads(1)
-    fabric = Fabric(
-        accelerator="cpu",
-        devices=recipe.run.processes,
-        strategy=DDPStrategy(process_group_backend="gloo") if recipe.run.processes > 1 else "auto",
-    )
+    several = DDPStrategy(process_group_backend="gloo")
+    strategy = several if recipe.run.processes > 1 else "auto"
+    fabric = Fabric(accelerator="cpu", devices=recipe.run.processes, strategy=strategy)
     fabric.launch()
     return Loop(fabric, recipe, run, resume).run()
 
@@ -144,7 +142,7 @@ class Loop:
             raise UsageError(f"{self._run} holds a run already; resume it, or give another folder")
         if newest is not None:
             self._progress = checkpoint.load(newest, self._net, self._ema, self._optimizer)
-        self._songs = scan(self._recipe.data.root, "train")
+        self._songs = self._fabric.broadcast(self._scan())
         if newest is not None:
             # What the sampler drew from at the time; newer songs join at the next scan.
             held = set(self._progress.songs)
@@ -167,17 +165,19 @@ class Loop:
         self._progress.decaying = True
         return self._sampler()
 
+    def _scan(self) -> list[Song]:
+        """The songs on disk; a broken one is logged and left out."""
+        return scan(self._recipe.data.root, "train", lambda error: self._log("broken song", what=str(error)))
+
     def _rescan(self) -> bool:
         """Take in songs that are new on disk; the same for all processes."""
-        found = self._fabric.broadcast([song.id for song in scan(self._recipe.data.root, "train")])
-        if found == self._progress.songs:
+        self._songs = self._fabric.broadcast(self._scan())
+        names = [song.id for song in self._songs]
+        if names == self._progress.songs:
             return False
-        known = {song.id: song for song in scan(self._recipe.data.root, "train")}
-        self._songs = [known[name] for name in found]
-        self._progress.songs = found
-        self._log(
-            "rescan", step=self._progress.step, songs=len(found), hours=sum(s.seconds for s in self._songs) / 3600
-        )
+        self._progress.songs = names
+        hours = round(sum(song.seconds for song in self._songs) / 3600, 3)
+        self._log("rescan", step=self._progress.step, songs=len(names), hours=hours)
         return True
 
     def _report(self, terms: dict[str, float]) -> None:
@@ -195,7 +195,7 @@ class Loop:
         progress, run = self._progress, self._recipe.run
         if self._fabric.is_global_zero:
             data = self._recipe.data
-            songs = measurable(scan(data.valid_root or data.root, "valid"))[: run.valid_songs]
+            songs = measurable(scan(data.valid_root or data.root, "valid", lambda _: None))[: run.valid_songs]
             if [song.id for song in songs] != progress.valid_songs:
                 # Figures over other songs cannot be compared.
                 progress.valid_songs, progress.best_sdr_db = [song.id for song in songs], None
