@@ -75,3 +75,9 @@ def test_a_perfect_estimate_and_a_pure_side_signal() -> None:
     got[0, :, :8000] = true[0, :, :8000]
     true[1, 1, 8000:16000] = -true[1, 0, 8000:16000]
     assert_equal_to_museval(true, got, rate=8000)
+
+
+def test_a_voice_in_the_middle_whose_channels_are_equal() -> None:
+    true, got = song(5, sources=2, channels=2, seconds=3, rate=8000)
+    true[0, 1] = true[0, 0]
+    assert_equal_to_museval(true, got, rate=8000)
