@@ -88,8 +88,13 @@ def open_container(file: BinaryIO, path: str | os.PathLike[str], options: dict[s
     raise AudioError(f"{shown(path)}: is not a sound file that can be read")
 
 
-def audio_stream(container: InputContainer) -> AudioStream:
-    """The stream to listen to: the default one, else the first (in a stem file that is the mix)."""
+def audio_stream(container: InputContainer, number: int | None = None) -> AudioStream:
+    """The stream to listen to: the default one, else the first (in a stem file that is the mix).
+
+    ``number`` counts the audio streams from 0. Raises IndexError if there are not so many.
+    """
     streams = container.streams.audio
+    if number is not None:
+        return streams[number]
     default = [stream for stream in streams if stream.disposition & av.stream.Disposition.default]
     return (default or list(streams))[0]

@@ -11,6 +11,7 @@ from typing import Self
 
 import av
 import numpy as np
+from av.audio.stream import AudioStream
 from numpy.typing import NDArray
 
 from unbraid.audio.container import audio_stream, cannot_read, open_container, open_file
@@ -47,7 +48,7 @@ class Heard:
 
 
 class Decoder:
-    """Decodes a file once.
+    """Decodes a file once: its default audio stream, or the one numbered ``stream`` (from 0).
 
     first: the first frame. Rate and channels are taken from it, since containers of AAC may say half the rate.
     damaged: how many packets could not be decoded so far. broken_off: the file ended within a packet.
@@ -57,7 +58,7 @@ class Decoder:
     Raises AudioError, naming file and reason, if there is no sound in it.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], stream: int | None = None) -> None:
         self.path, self.damaged, self.broken_off = path, 0, False
         self._file = open_file(path)
         try:
@@ -71,7 +72,7 @@ class Decoder:
                 raise cannot_read(path, error) from error
             raise
         try:
-            self.stream = audio_stream(self.container)
+            self.stream = self._choose(stream)
             self.kind = self.container.format.name.split(",")[0]
             self.ending = ogg_ending if self.kind == "ogg" else Ending(closed=True, chained=False)
             self.has_true_times = self.kind == "flac"
@@ -82,6 +83,14 @@ class Decoder:
         except BaseException:
             self.close()
             raise
+
+    def _choose(self, stream: int | None) -> AudioStream:
+        try:
+            return audio_stream(self.container, stream)
+        except IndexError as error:
+            count = len(self.container.streams.audio)
+            message = f"{shown(self.path)}: has no audio stream {stream}; there are {count}, counted from 0"
+            raise AudioError(message) from error
 
     def frames(self) -> Iterator[Heard]:
         """All frames; to be called once."""

@@ -20,9 +20,12 @@ BLOCK = 1 << 16
 _LONGEST_GAP_S = 60.0
 
 
-def open_audio(path: str | os.PathLike[str]) -> AudioReader:
-    """The sound file at ``path``, ready to be read. Raises AudioError if there is no sound in it."""
-    return AudioReader(path)
+def open_audio(path: str | os.PathLike[str], stream: int | None = None) -> AudioReader:
+    """The sound file at ``path``, ready to be read. Raises AudioError if there is no sound in it.
+
+    stream: which of its audio streams, from 0; None for the main one.
+    """
+    return AudioReader(path, stream)
 
 
 class AudioReader:
@@ -36,11 +39,11 @@ class AudioReader:
     A context manager for symmetry with other readers; between two readings nothing is held open.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = path
+    def __init__(self, path: str | os.PathLike[str], stream: int | None = None) -> None:
+        self.path, self.stream = path, stream
         self.warnings: list[str] = []
         self.length: int | None = None
-        with Decoder(path) as decoder:
+        with Decoder(path, stream) as decoder:
             self.rate, self.channels = decoder.first.rate, len(decoder.first.numbers)
             self.layout: Layout = decoder.first.layout
             self.bits = used_bits(decoder.first.numbers)
@@ -72,7 +75,7 @@ class AudioReader:
 
     def _pieces(self) -> Iterator[Samples]:
         self.warnings.clear()
-        with Decoder(self.path) as decoder:
+        with Decoder(self.path, self.stream) as decoder:
             reading = _Reading(self, decoder)
             yield from reading.pieces()
             self.length = reading.position
