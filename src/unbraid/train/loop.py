@@ -81,18 +81,17 @@ class Loop:
         """Step until the end; between steps look whether something is due."""
         progress, run = self._progress, self._recipe.run
         due = {"checkpoint": run.checkpoint_s, "valid": run.valid_s, "rescan": self._recipe.data.rescan_s}
-        last = dict.fromkeys(due, progress.seconds)
         sampler = self._sampler()
         while (share := schedule.done(self._recipe.schedule, progress.step, progress.seconds)) < 1:
             if schedule.decaying(self._recipe.schedule, share) and not progress.decaying:
                 sampler = self._enter_decay()
-            began = time.monotonic()
+            began, before = time.monotonic(), progress.seconds
             terms = self._step(sampler, share)
             # All processes must agree on the clock, since the rate and what is due follow from it.
             progress.seconds += self._means({"seconds": torch.tensor(time.monotonic() - began)})["seconds"]
             self._report(terms)
-            for event in [name for name, every in due.items() if progress.seconds - last[name] >= every]:
-                last[event] = progress.seconds
+            # Multiples of the run's own clock, so that resuming often does not put them off.
+            for event in [name for name, every in due.items() if progress.seconds // every > before // every]:
                 if event == "checkpoint":
                     self._save(self._run / f"step-{progress.step:07d}")
                 elif event == "valid":
