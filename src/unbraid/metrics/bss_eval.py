@@ -19,6 +19,10 @@ Conventions.
 SIR and SAR depend on which references are given, and one silent source blanks a frame for all: figures
 compare only where the same set of stems was scored.
 
+Where the references hold next to nothing in some band (AAC cuts at 16 kHz) and the song is short, the filters are
+hardly determined there, and a frame's edges make that audible: on a 5 s excerpt, museval's ISR, SIR and SAR moved by
+0.03 dB when zeros were appended to the song. Ours agree with it within that, and to 1e-5 dB on full-band songs.
+
 How it is fast: the energies are summed over frequency (Parseval), where a filter is a product and no
 projected signal has to be made. Frames are padded by the length of the filters, so this is exact.
 """

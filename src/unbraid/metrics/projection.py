@@ -87,8 +87,14 @@ def _gram(lagged: Float64) -> Float64:
 
 
 def _solve(gram: Float64, cross: Float64) -> Float64:
+    """The solution, or where equal channels (a voice in the middle) leave no unique one, the nearly smallest one.
+
+    There museval turns to a singular value decomposition that drops what lies below n eps of the largest value, at 15
+    times the cost. The same n eps on the diagonal has the same effect on the projection, which is all that is used.
+    """
     try:
         solved = np.linalg.solve(gram, cross)
-    except np.linalg.LinAlgError:  # singular to the last digit
-        solved = np.linalg.lstsq(gram, cross)[0]
+    except np.linalg.LinAlgError:
+        ridge = len(gram) * np.finfo(np.float64).eps * gram.diagonal().max()
+        solved = np.linalg.solve(gram + ridge * np.eye(len(gram)), cross)
     return solved.astype(np.float64, copy=False)
