@@ -118,13 +118,15 @@ def amplified(samples: Samples, drive_db: float, response: NDArray[np.float32], 
     Chords clip as one sum, so the intermodulation is that of a real amplifier. The level is kept at what it was.
     """
     before = active_rms(samples)
-    tight = pb.HighpassFilter(rng.uniform(60, 180))
-    x = _run([tight, pb.PeakFilter(rng.uniform(500, 1100), rng.uniform(0, 8), 0.7), pb.LowpassFilter(7500)], samples)
+    tight = pb.HighpassFilter(rng.uniform(40, 110))
+    x = _run([tight, pb.PeakFilter(rng.uniform(500, 1100), rng.uniform(-2, 6), 0.7), pb.LowpassFilter(7500)], samples)
     gain = 10 ** (drive_db / 20)
     bias = rng.uniform(0, 0.25)
     x = np.tanh(x * np.float32(gain) + np.float32(bias)) - np.float32(np.tanh(bias))
     if drive_db > 24:
-        x = np.tanh(_run([pb.HighpassFilter(40), pb.PeakFilter(rng.uniform(600, 900), rng.uniform(-9, 2), 0.7)], x) * 2.5)
+        x = np.tanh(
+            _run([pb.HighpassFilter(40), pb.PeakFilter(rng.uniform(500, 900), rng.uniform(-10, -1), 0.7)], x) * 2.5
+        )
     x = convolved(x, response)
     after = active_rms(x)
     return np.asarray(x * np.float32(before / max(after, 1e-9)), dtype=np.float32)
@@ -133,15 +135,18 @@ def amplified(samples: Samples, drive_db: float, response: NDArray[np.float32], 
 def cabinet(rng: np.random.Generator, taps: int = 1024) -> NDArray[np.float32]:
     """A random loudspeaker cabinet as a minimum-phase impulse response.
 
-    The magnitude has the usual shape (a bump near 120 Hz, a dip near 400 Hz, presence at 2 to 4 kHz, a steep end near
-    5 kHz) with a ripple that differs from one cabinet and microphone to the next. Minimum phase by the real cepstrum.
+    The magnitude has the usual shape (a bump between 100 and 200 Hz, a dip above it, presence at 2 to 5 kHz, a steep end
+    near 6 kHz) with a ripple that differs from one cabinet and microphone to the next. Its means were set so that our
+    guitars have, in octaves, the mean spectrum of the eight recorded ones in the two packages of guitar-game songs.
+    Minimum phase by the real cepstrum.
     """
     hz = np.fft.rfftfreq(2 * taps, 1 / RATE)
     octaves = np.log2(np.maximum(hz, 10) / 1000)
-    low, high = rng.uniform(70, 110), rng.uniform(4000, 6500)
+    low, high = rng.uniform(45, 85), rng.uniform(4800, 7800)
     shape = -10 * np.log10(1 + (low / np.maximum(hz, 1)) ** 6) - 10 * np.log10(1 + (hz / high) ** rng.uniform(7, 12))
-    for centre, width, gain in ((120, 0.5, 4), (400, 0.8, -4), (rng.uniform(2000, 4000), 0.6, rng.uniform(0, 8))):
-        shape += gain * rng.uniform(0.4, 1.2) * np.exp(-((octaves - np.log2(centre / 1000)) ** 2) / width**2)
+    presence = (rng.uniform(2500, 4800), 0.6, rng.uniform(-2, 7))
+    for centre, width, gain in ((rng.uniform(100, 190), 0.8, 8), (rng.uniform(350, 900), 0.8, -4), presence):
+        shape += gain * rng.uniform(0.5, 1.3) * np.exp(-((octaves - np.log2(centre / 1000)) ** 2) / width**2)
     ripple = np.convolve(rng.normal(0, 3, len(hz) + 14), np.hanning(15) / 5, mode="valid")
     log_magnitude = np.maximum(shape + ripple, -70) * np.log(10) / 20
     cepstrum = np.fft.irfft(log_magnitude)
