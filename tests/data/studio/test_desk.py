@@ -7,6 +7,7 @@ import pytest
 
 from unbraid.data.studio.levels import active_rms, ducking_curve, limiter_curve
 from unbraid.data.studio.mixing import Part, mastered
+from unbraid.data.studio.width import velvet_noise, with_side
 from unbraid.signal import Samples
 
 RATE = 44_100
@@ -56,3 +57,14 @@ def test_mastering_multiplies_every_part_by_one_curve() -> None:
     mix = np.sum([part.samples for part in loud], axis=0)
     assert np.abs(mix).max() <= 0.98
     assert max(np.abs(part.samples).max() for part in loud) <= 1.0
+
+
+def test_width_is_not_heard_in_mono_and_not_in_the_bass() -> None:
+    mono = noise(1)[:1].repeat(2, axis=0)
+    wide = with_side(mono, 0.7, velvet_noise(np.random.default_rng(0)))
+    np.testing.assert_allclose(wide.sum(axis=0), mono.sum(axis=0), atol=1e-6)
+    side, hz = np.fft.rfft(wide[0] - wide[1]), np.fft.rfftfreq(wide.shape[1], 1 / RATE)
+    power, middle = np.abs(side) ** 2, np.abs(np.fft.rfft(wide.sum(axis=0))) ** 2
+    assert power[hz < 80].sum() < 0.01 * middle[hz < 80].sum()
+    above = hz > 1000
+    assert power[above].sum() == pytest.approx(0.7**2 * middle[above].sum(), rel=0.2)

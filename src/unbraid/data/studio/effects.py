@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.signal import oaconvolve
 
 from unbraid.data.studio.levels import active_rms
+from unbraid.data.studio.width import widened
 from unbraid.signal import Samples
 
 RATE = 44_100
@@ -63,7 +64,7 @@ def treat(samples: Samples, label: str, stem: str, room: Room, beat_s: float, rn
     x = _run(_chain(label, stem, beat_s, rng), x)
     if rng.random() < 0.06:
         x = worn(x, rng)
-    x = np.repeat(x, 2, axis=0) if alike else x
+    x = widened(np.repeat(x, 2, axis=0) if alike else x, label, rng)
     wet = _wetness(label, stem, rng)
     if wet > 0.01:
         x = x + np.float32(wet) * room.wet(x)
@@ -135,10 +136,10 @@ def amplified(samples: Samples, drive_db: float, response: NDArray[np.float32], 
 def cabinet(rng: np.random.Generator, taps: int = 1024) -> NDArray[np.float32]:
     """A random loudspeaker cabinet as a minimum-phase impulse response.
 
-    The magnitude has the usual shape (a bump between 100 and 200 Hz, a dip above it, presence at 2 to 5 kHz, a steep end
-    near 6 kHz) with a ripple that differs from one cabinet and microphone to the next. Its means were set so that our
-    guitars have, in octaves, the mean spectrum of the eight recorded ones in the two packages of guitar-game songs.
-    Minimum phase by the real cepstrum.
+    The magnitude has the usual shape (a bump between 100 and 200 Hz, a dip above it, presence at 2 to 5 kHz, a steep
+    end near 6 kHz) with a ripple that differs from one cabinet and microphone to the next. Its means were set so that
+    our guitars have, within some 5 dB an octave, the mean spectrum of the recorded ones in the packages of guitar-game
+    songs. Minimum phase by the real cepstrum.
     """
     hz = np.fft.rfftfreq(2 * taps, 1 / RATE)
     octaves = np.log2(np.maximum(hz, 10) / 1000)
@@ -193,4 +194,5 @@ def narrowed(samples: Samples, width: float) -> Samples:
 
 
 def _run(chain: Sequence[Any], samples: Samples) -> Samples:
-    return np.asarray(pb.Pedalboard(list(chain))(samples, RATE, reset=True), dtype=np.float32)
+    board = pb.Pedalboard(list(chain))  # type: ignore[attr-defined]  # the package does not list it in __all__
+    return np.asarray(board(samples, RATE, reset=True), dtype=np.float32)
