@@ -1,6 +1,6 @@
 """The studio: multitrack songs with four stems and labelled parts, made from what free packages give.
 
-``make_songs`` renders them; ``python -m unbraid.data.studio`` is its command. See docs/data-sources.md for the material.
+``make_songs`` renders them; ``python -m unbraid.data.studio`` is its command. docs/data-sources.md lists the material.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from unbraid.data.studio.kits import Kit, read_hydrogen, read_one_shots
 from unbraid.data.studio.split import SPLITS, Split, split_of_file
+from unbraid.data.studio.strums import StrumBook, read_strums
 from unbraid.data.studio.wad import midi_lumps
 from unbraid.errors import AudioError
 
@@ -74,6 +75,7 @@ class Material:
     drum_fonts: tuple[Font, ...] = ()
     kits: tuple[tuple[KitSource, Kit], ...] = ()
     midi: tuple[MidiFile, ...] = ()
+    strums: tuple[StrumBook, ...] = ()
 
 
 _GM_DRUMS = (0, 8, 16, 24, 25, 32, 40)
@@ -119,6 +121,7 @@ KITS = (
     KitSource("HardElectro1", _HYDROGEN, "GPL-2.0-or-later", "test", "electronic"),
     KitSource("The Black Pearl 1.0", _HYDROGEN, "GPL-2.0-only", "test", "acoustic"),
 )
+STRUMS = KitSource("belofilms_GuitarStrums", "hydrogen-drumkits-effects", "CC-BY-3.0", "train", "guitar")
 MIDI_PACKAGES = {"freedoom": "BSD-3-Clause", "openttd-openmsx": "GPL-2.0-only"}
 
 
@@ -132,6 +135,7 @@ def check(assets: Path) -> None:
         find_fonts(assets, split)
         find_kits(assets, split)
         find_midi(assets, split)
+        find_strums(assets, split)
 
 
 def gather(assets: Path, split: Split) -> Material:
@@ -139,7 +143,14 @@ def gather(assets: Path, split: Split) -> Material:
     fonts = find_fonts(assets, split)
     drums = tuple(font for font in fonts if font.source.drum_programs)
     melodic = tuple(font for font in fonts if font.source.melodic)
-    return Material(split, melodic, drums, tuple(find_kits(assets, split)), tuple(find_midi(assets, split)))
+    return Material(
+        split,
+        melodic,
+        drums,
+        tuple(find_kits(assets, split)),
+        tuple(find_midi(assets, split)),
+        find_strums(assets, split),
+    )
 
 
 def find_fonts(assets: Path, split: Split) -> list[Font]:
@@ -155,6 +166,16 @@ def find_fonts(assets: Path, split: Split) -> list[Font]:
 def find_kits(assets: Path, split: Split) -> list[tuple[KitSource, Kit]]:
     """The drum kits of ``split``; AudioError as for fonts."""
     return [(source, _open_kit(source, assets)) for source in KITS if source.split == split]
+
+
+def find_strums(assets: Path, split: Split) -> tuple[StrumBook, ...]:
+    """The recorded guitar strums, which belong to one split; AudioError as for fonts."""
+    if STRUMS.split != split:
+        return ()
+    folder = assets / STRUMS.package / "usr/share/hydrogen/data/drumkits" / STRUMS.name
+    if not folder.is_dir():
+        raise AudioError(_missing(STRUMS.package, folder))
+    return (read_strums(folder, STRUMS.name, STRUMS.licence),)
 
 
 def find_midi(assets: Path, split: Split) -> list[MidiFile]:

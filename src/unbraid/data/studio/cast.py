@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -65,19 +66,41 @@ _STRING_LABELS = {"electric": "electric guitar", "acoustic": "acoustic guitar", 
 # Role -> families that may take it when the score names none.
 _ROLE_FAMILIES: dict[str, tuple[str, ...]] = {
     "bass": ("electric bass", "electric bass", "synth bass", "acoustic bass"),
-    "chords": ("piano", "electric piano", "organ", "clean guitar", "synth keys", "brass", "strings", "distorted guitar"),
+    "chords": (
+        "piano",
+        "electric piano",
+        "organ",
+        "clean guitar",
+        "synth keys",
+        "brass",
+        "strings",
+        "distorted guitar",
+    ),
     "strum": ("acoustic guitar", "acoustic guitar", "clean guitar"),
     "power": ("distorted guitar",),
     "arpeggio": ("synth pluck", "clean guitar", "acoustic guitar", "piano", "harp", "mallets", "electric piano"),
     "pad": ("synth pad", "strings", "organ", "supersaw"),
     "riff": ("synth lead", "distorted guitar", "clean guitar", "synth pluck", "brass", "piano"),
-    "lead": ("synth lead", "reeds", "flutes", "solo strings", "distorted guitar", "brass", "mallets", "exotic", "piano"),
+    "lead": (
+        "synth lead",
+        "reeds",
+        "flutes",
+        "solo strings",
+        "distorted guitar",
+        "brass",
+        "mallets",
+        "exotic",
+        "piano",
+    ),
 }
 _WITH_VIBRATO = frozenset((*range(40, 44), 56, 57, *range(64, 80), 110, 29, 30))
 
 
 def cast_line(line: Line, material: Material, fonts: Fonts, rng: np.random.Generator) -> Player:
     """An instrument for a pitched line; the score's own program is kept now and then."""
+    if _strummed(line) and material.strums and rng.random() < 0.5:
+        book = material.strums[int(rng.integers(len(material.strums)))]
+        return Player("acoustic guitar", f"strums:{book.name}", book.licence, book.play)
     if line.program in PROGRAM_LABELS and line.family is None and rng.random() < 0.35:
         return _from_font(line.program, line.role, material, fonts, rng)
     choices = _ROLE_FAMILIES[line.role]
@@ -91,7 +114,25 @@ def cast_line(line: Line, material: Material, fonts: Fonts, rng: np.random.Gener
     return _from_string(kinds[pick - len(programs) - len(patches)], family, rng)
 
 
-def cast_drums(material: Material, fonts: Fonts, electronic: float, rng: np.random.Generator) -> tuple[str, str, Perform]:
+def _strummed(line: Line) -> bool:
+    """Whether an acoustic guitar strums the line."""
+    if line.role != "strum":
+        return False
+    return line.family == "acoustic guitar" or (line.family is None and line.program in (None, 24, 25))
+
+
+def cast_percussion(material: Material, rng: np.random.Generator) -> tuple[str, str, Perform] | None:
+    """Hand drums beside a kit, as (source, licence, perform), if the material has any and chance wants them."""
+    kits = [(source, kit) for source, kit in material.kits if source.sound == "hand"]
+    if not kits or rng.random() < 0.5:
+        return None
+    source, kit = kits[int(rng.integers(len(kits)))]
+    return f"kit:{source.name}", source.licence, kit.play
+
+
+def cast_drums(
+    material: Material, fonts: Fonts, electronic: float, rng: np.random.Generator
+) -> tuple[str, str, Perform]:
     """A drum kit as (source, licence, perform); ``electronic`` is the chance of a machine instead of drums."""
     machine = rng.random() < electronic
     if machine and rng.random() < 0.4:
@@ -108,7 +149,11 @@ def cast_drums(material: Material, fonts: Fonts, electronic: float, rng: np.rand
         return f"own:{made.name}", OWN_LICENCE, made.play
     font = drums[int(rng.integers(len(drums)))]
     programs = [p for p in font.source.drum_programs if (p in (24, 25)) == machine] or list(font.source.drum_programs)
-    return f"font:{font.source.name}", font.source.licence, _struck(font, programs[int(rng.integers(len(programs)))], fonts)
+    return (
+        f"font:{font.source.name}",
+        font.source.licence,
+        _struck(font, programs[int(rng.integers(len(programs)))], fonts),
+    )
 
 
 def _struck(font: Font, program: int, fonts: Fonts) -> Perform:
@@ -153,7 +198,7 @@ def _from_string(kind: str, family: str, rng: np.random.Generator) -> Player:
 
 def vibrato_bends(notes: Sequence[Note], rng: np.random.Generator) -> list[Bend]:
     """Pitch bends of a vibrato that sets in on notes longer than a third of a second; only for single-voice lines."""
-    if any(late.start_s < early.end_s - 0.05 for early, late in zip(notes, notes[1:], strict=False)):
+    if any(late.start_s < early.end_s - 0.05 for early, late in pairwise(notes)):
         return []
     bends: list[Bend] = []
     rate, depth = rng.uniform(4.8, 6.5), rng.uniform(0.1, 0.35)

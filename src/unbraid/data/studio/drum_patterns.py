@@ -116,7 +116,7 @@ _FILLS: tuple[Bar, ...] = (
 
 
 def bar_notes(bar: Bar, start_s: float, beat_s: float, swing: float, gain: float) -> list[Note]:
-    """The strokes of one bar. ``swing`` delays every second step by this share of a step; ``gain`` scales velocities."""
+    """The strokes of one bar. ``swing`` delays every second step by a share of a step; ``gain`` scales velocities."""
     step_s = beat_s / 4
     notes = []
     for pitch, steps in bar.items():

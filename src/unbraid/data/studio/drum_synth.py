@@ -49,7 +49,13 @@ def draw_kit(rng: np.random.Generator) -> ElectronicKit:
     toms = [_tom(rng, float(hz)) for hz in np.linspace(low, high, 3)]
     crash, shaker = _cymbal(rng, rng.uniform(0.6, 1.4)), _hat(rng, 0.05, low_hz=5000)
     strokes = {35: _kick(rng), 36: _kick(rng), 37: _click(rng), 38: snare, 40: snare, 39: clap, 42: closed, 44: closed}
-    strokes |= {46: _hat(rng, rng.uniform(0.2, 0.5)), 49: crash, 57: crash, 51: _cymbal(rng, 0.4), 59: _cymbal(rng, 0.4)}
+    strokes |= {
+        46: _hat(rng, rng.uniform(0.2, 0.5)),
+        49: crash,
+        57: crash,
+        51: _cymbal(rng, 0.4),
+        59: _cymbal(rng, 0.4),
+    }
     strokes |= {41: toms[0], 43: toms[0], 45: toms[1], 47: toms[1], 48: toms[2], 50: toms[2]}
     strokes |= {54: shaker, 69: shaker, 70: shaker, 82: shaker, 56: _cowbell(rng), 75: _click(rng)}
     strokes |= {pitch: _tom(rng, hz) for pitch, hz in ((62, 330.0), (63, 260.0), (64, 200.0), (60, 400.0), (61, 300.0))}

@@ -123,7 +123,9 @@ class Kit:
             return stroke
         length = int(stroke.shape[1] / tune)
         places = np.arange(length) * tune
-        return np.stack([np.interp(places, np.arange(stroke.shape[1]), channel) for channel in stroke]).astype(np.float32)
+        return np.stack([np.interp(places, np.arange(stroke.shape[1]), channel) for channel in stroke]).astype(
+            np.float32
+        )
 
 
 def kind_of(name: str) -> str | None:

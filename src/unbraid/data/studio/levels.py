@@ -28,7 +28,7 @@ def limiter_curve(
     """Gain [time] that keeps ``peaks`` [time] (absolute values) below ``ceiling``.
 
     Each block needs a gain; the curve runs straight between block edges, and the gain at an edge is at most what the
-    blocks on both sides need, so nowhere does it exceed the need. It falls ``ahead`` blocks early and rises exponentially.
+    blocks on both sides need, so nowhere does it exceed the need. It falls ``ahead`` blocks early and rises slowly.
     """
     length = len(peaks)
     blocks = -(-length // block)

@@ -1,4 +1,4 @@
-"""Songs from MIDI files that people wrote: a stretch of one, moved to another key and speed, and played by other instruments."""
+"""Songs from MIDI files that people wrote: a stretch of one, in another key, at another speed, on other instruments."""
 
 from __future__ import annotations
 
@@ -78,13 +78,14 @@ def score_from_midi(file: MidiFile, rng: np.random.Generator, target_s: tuple[fl
     speed, shift = float(rng.uniform(0.88, 1.14)), int(rng.integers(-5, 7))
     length = float(rng.uniform(*target_s)) * speed
     start = _busiest(tracks, length, rng)
-    lines = []
+    lines: list[Line] = []
     for track in tracks:
         notes = clipped(track.notes, start, start + length)
         moved = [_moved(note, speed, 0 if track.program is None else shift) for note in notes]
         if len(moved) >= _FEWEST_NOTES:
-            lines.append(_line(Track(track.name, track.program, moved)))
-    lines = _with_bass([line for line in lines if line is not None])
+            line = _line(Track(track.name, track.program, moved))
+            lines += [] if line is None else [line]
+    lines = _with_bass(lines)
     pitched = [note for line in lines if line.role != "drums" for note in line.notes]
     seconds = max((note.end_s for line in lines for note in line.notes), default=0.0)
     if not pitched or seconds < _SHORTEST_S:

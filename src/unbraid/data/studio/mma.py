@@ -62,9 +62,7 @@ def score_from_mma(
     beat_s = 60 / bpm
     bars = max(round(float(rng.uniform(*target_s)) / (4 * beat_s) / 4) * 4, 8)
     progressions = [draw_progression(rng, minor) for _ in range(2)]
-    chords = [
-        Chord(bar * 4 * beat_s, *chord_of(progressions[bar // 8 % 2][bar % 4], key)) for bar in range(bars)
-    ]
+    chords = [Chord(bar * 4 * beat_s, *chord_of(progressions[bar // 8 % 2][bar % 4], key)) for bar in range(bars)]
     tracks = _play(_source(style, grooves, bpm, chords, rng))
     lines = [_line(track) for track in tracks if track.notes]
     return Score(

@@ -39,10 +39,12 @@ def wavetable(shape: str, harmonics: int) -> NDArray[np.float32]:
     return np.append(wave, wave[:2]).astype(np.float32)
 
 
-def oscillate(shape: str, frequency_hz: float, length: int, phase: float, glide: NDArray[np.float64] | None = None) -> Mono:
+def oscillate(
+    shape: str, frequency_hz: float, length: int, phase: float, glide: NDArray[np.float64] | None = None
+) -> Mono:
     """``length`` samples of a wave that starts at ``phase`` (in periods).
 
-    ``glide`` [length] multiplies the frequency over time (vibrato, drops); the harmonics are chosen for its highest value.
+    ``glide`` [length] multiplies the frequency over time (vibrato, drops); harmonics are chosen for its highest value.
     """
     highest = frequency_hz * (1.0 if glide is None else float(glide.max()))
     harmonics = int(np.clip(_TOP_HZ / highest, 1, _TABLE // 2 - 1))
@@ -82,7 +84,7 @@ def _biquad(cutoff_hz: float, resonance: float) -> tuple[list[float], list[float
 def envelope(
     length: int, attack_s: float, decay_s: float, sustain: float, release_s: float, held: int
 ) -> NDArray[np.float32]:
-    """Level over ``length`` samples of a note held for ``held``: a linear attack, then exponential decay and release."""
+    """Level over ``length`` samples of a note held for ``held``: linear attack, exponential decay and release."""
     time = np.arange(length, dtype=np.float32) / RATE
     level = sustain + (1 - sustain) * np.exp(-np.maximum(time - attack_s, 0) / max(decay_s, 1e-4))
     if attack_s > 0:

@@ -37,7 +37,9 @@ def draw_genre(rng: np.random.Generator) -> Genre:
     return GENRES[int(rng.choice(len(GENRES), p=weights / weights.sum()))]
 
 
-def write_score(rng: np.random.Generator, genre: Genre | None = None, target_s: tuple[float, float] = (32, 48)) -> Score:
+def write_score(
+    rng: np.random.Generator, genre: Genre | None = None, target_s: tuple[float, float] = (32, 48)
+) -> Score:
     """A song of about ``target_s`` seconds in a style (drawn if None)."""
     genre = genre or draw_genre(rng)
     bpm = float(rng.uniform(*genre.bpm))
@@ -47,10 +49,9 @@ def write_score(rng: np.random.Generator, genre: Genre | None = None, target_s: 
     chords = _chords(sections, key, minor, beat_s, rng)
     drums = _drums(genre, sections, beat_s, rng)
     lines = [Line("drums", drums), _bass(genre, sections, chords, minor, beat_s, drums, rng)]
-    score = Score(
-        genre.name, genre.name, bpm, key, minor, sections[-1].start_s + sections[-1].bars * 4 * beat_s + 1.5, chords, lines,
-        "own patterns", "MIT", _sung(sections, beat_s, rng),
-    )  # fmt: skip
+    seconds = sections[-1].start_s + sections[-1].bars * 4 * beat_s + 1.5
+    sung = _sung(sections, beat_s, rng)
+    score = Score(genre.name, genre.name, bpm, key, minor, seconds, chords, lines, "own patterns", "MIT", sung)
     for layer in _drawn_layers(genre, rng):
         notes = _layer_notes(layer, sections, score, rng)
         lines += [Line(layer.role, notes, layer.family) for _ in range(2 if layer.twice else 1) if notes]
@@ -102,7 +103,9 @@ def _bass(
         pick = int(rng.integers(8))
         for chord in _within(chords, section, beat_s):
             varied = pick + int(rng.random() < 0.25)
-            notes += playing.bass_bar(style, chord.root, 3 in chord.tones or minor, chord.start_s, beat_s, kicks, varied)
+            notes += playing.bass_bar(
+                style, chord.root, 3 in chord.tones or minor, chord.start_s, beat_s, kicks, varied
+            )
     return Line("bass", notes, family)
 
 

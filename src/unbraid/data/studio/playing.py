@@ -6,6 +6,7 @@ All functions take the chords of one bar's span and write notes into it; a step 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 
@@ -30,24 +31,42 @@ _BASS_BARS: dict[str, tuple[tuple[tuple[int, int, int], ...], ...]] = {
         ((0, 0, 3), (3, 12, 1), (6, 0, 2), (9, 12, 1), (10, 7, 2), (13, 10, 1), (14, 12, 1)),
     ),
     "sparse": (((0, 0, 10),), ((0, 0, 6), (10, 0, 6)), ((0, 0, 3), (7, 0, 6))),
-    "808": (((0, 0, 10), (10, 0, 5)), ((0, 0, 7), (7, 0, 3), (10, 0, 6)), ((0, 0, 14),), ((0, 0, 6), (10, 12, 3), (13, 0, 3))),
+    "808": (
+        ((0, 0, 10), (10, 0, 5)),
+        ((0, 0, 7), (7, 0, 3), (10, 0, 6)),
+        ((0, 0, 14),),
+        ((0, 0, 6), (10, 12, 3), (13, 0, 3)),
+    ),
     "reese": (((0, 0, 16),), ((0, 0, 10), (10, 3, 6)), ((0, 0, 7), (7, 0, 3), (10, -2, 6))),
     "acid": (
-        ((0, 0, 1), (2, 12, 1), (3, 0, 1), (4, 0, 2), (6, 3, 1), (8, 0, 1), (10, 12, 1), (11, 0, 1), (13, 7, 1), (14, 0, 2)),
+        (
+            (0, 0, 1),
+            (2, 12, 1),
+            (3, 0, 1),
+            (4, 0, 2),
+            (6, 3, 1),
+            (8, 0, 1),
+            (10, 12, 1),
+            (11, 0, 1),
+            (13, 7, 1),
+            (14, 0, 2),
+        ),
         tuple((step, 12 * (step % 3 == 2), 1) for step in range(16)),
     ),
     "walk up": (((0, 0, 4), (4, 4, 4), (8, 7, 4), (12, 9, 4)), ((0, 0, 8), (8, 7, 4), (12, 5, 4))),
 }
 
 
-def bass_bar(style: str, root: int, minor: bool, start_s: float, beat_s: float, kicks: list[float], pick: int) -> list[Note]:
+def bass_bar(
+    style: str, root: int, minor: bool, start_s: float, beat_s: float, kicks: list[float], pick: int
+) -> list[Note]:
     """One bar of bass on the pitch class ``root``. "follow kick" plays with the drum at the times ``kicks``."""
     low = _BASS_LOW + (root - _BASS_LOW) % 12
     step_s = beat_s / 4
     if style == "follow kick":
         times = sorted(time for time in kicks if start_s - 1e-6 <= time < start_s + 4 * beat_s - 1e-6)
         edges = [*times, start_s + 4 * beat_s]
-        return [Note(a, b - 0.01, low, 100) for a, b in zip(edges, edges[1:], strict=False) if b - a > 0.03]
+        return [Note(a, b - 0.01, low, 100) for a, b in pairwise(edges) if b - a > 0.03]
     bars = _BASS_BARS[style]
     notes = []
     for step, interval, length in bars[pick % len(bars)]:
@@ -57,7 +76,14 @@ def bass_bar(style: str, root: int, minor: bool, start_s: float, beat_s: float, 
     return notes
 
 
-_STRUMS = ("D.d.D.dud.duD.du", "D...D.u...u.D.u.", "D.d.D.d.D.d.D.d.", "..D...D...D...D.", "D.....u.D.u.....", "D.dud.duD.dud.du")
+_STRUMS = (
+    "D.d.D.dud.duD.du",
+    "D...D.u...u.D.u.",
+    "D.d.D.d.D.d.D.d.",
+    "..D...D...D...D.",
+    "D.....u.D.u.....",
+    "D.dud.duD.dud.du",
+)
 
 
 def strum_bar(chord: Chord, start_s: float, beat_s: float, pattern: int, rng: np.random.Generator) -> list[Note]:
@@ -94,12 +120,14 @@ def guitar_voicing(chord: Chord) -> list[int]:
 
 _COMPS: tuple[tuple[tuple[int, int], ...], ...] = (
     ((0, 16),), ((0, 8), (8, 8)), ((0, 4), (4, 4), (8, 4), (12, 4)), ((0, 3), (3, 3), (6, 2), (8, 3), (11, 3), (14, 2)),
-    ((0, 6), (6, 10)), ((2, 2), (6, 2), (10, 2), (14, 2)), ((0, 3), (6, 2), (10, 4)), tuple((s, 2) for s in range(0, 16, 2)),
-    ((0, 2), (3, 2), (6, 2), (10, 2), (13, 2)),
+    ((0, 6), (6, 10)), ((2, 2), (6, 2), (10, 2), (14, 2)), ((0, 3), (6, 2), (10, 4)),
+    tuple((step, 2) for step in range(0, 16, 2)), ((0, 2), (3, 2), (6, 2), (10, 2), (13, 2)),
 )  # fmt: skip
 
 
-def comp_bar(chord: Chord, start_s: float, beat_s: float, pattern: int, previous: list[int] | None) -> tuple[list[Note], list[int]]:
+def comp_bar(
+    chord: Chord, start_s: float, beat_s: float, pattern: int, previous: list[int] | None
+) -> tuple[list[Note], list[int]]:
     """Block chords in the middle of a keyboard; also gives the voicing, for the next bar to move little."""
     pitches = voicing(chord.root, chord.tones, 55, previous)
     step_s = beat_s / 4
@@ -112,8 +140,9 @@ def comp_bar(chord: Chord, start_s: float, beat_s: float, pattern: int, previous
 
 
 _POWER = (
-    "O...............", "O.......O.......", "OmmmOmmmOmmmOmmm", "O.mmO.mmO.mmO.mm", "OmOmOmmOmOmOmmOm", "O.O.O.O.O.O.O.O.",
-    "mmmmmmmmmmmmmmmm", "O..O..O.O..O..O.", "OmmOmmOmOmmOmmOm", "O.....mmO.....mm", "m.m.m.m.m.m.m.m.",
+    "O...............", "O.......O.......", "OmmmOmmmOmmmOmmm", "O.mmO.mmO.mmO.mm", "OmOmOmmOmOmOmmOm",
+    "O.O.O.O.O.O.O.O.", "mmmmmmmmmmmmmmmm", "O..O..O.O..O..O.", "OmmOmmOmOmmOmmOm", "O.....mmO.....mm",
+    "m.m.m.m.m.m.m.m.",
 )  # fmt: skip
 
 
@@ -147,7 +176,12 @@ def arpeggio_bar(chord: Chord, start_s: float, beat_s: float, pattern: int, low:
     step = 1 if pattern // len(orders) % 2 and beat_s > 0.42 else 2
     length_s = beat_s / 4 * step
     return [
-        Note(start_s + n * length_s, start_s + (n + 0.95) * length_s, order[n % len(order)], 96 if n % (8 // step) == 0 else 78)
+        Note(
+            start_s + n * length_s,
+            start_s + (n + 0.95) * length_s,
+            order[n % len(order)],
+            96 if n % (8 // step) == 0 else 78,
+        )
         for n in range(16 // step)
     ]
 

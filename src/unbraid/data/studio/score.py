@@ -48,9 +48,9 @@ class Line:
 
 @dataclass(frozen=True)
 class Score:
-    """A song on paper. ``key`` is the pitch class of the tonic; ``sung`` are the spans (start s, end s) left to a singer.
+    """A song on paper. ``key`` is the pitch class of the tonic.
 
-    ``source`` and ``licence`` name where the notes come from.
+    ``sung`` are the spans (start s, end s) left to a singer. ``source`` and ``licence`` name where the notes come from.
     """
 
     style: str

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+
 import numpy as np
 
 from unbraid.data.studio import effects
 from unbraid.data.studio.assets import Material
-from unbraid.data.studio.cast import Player, cast_drums, cast_line
+from unbraid.data.studio.cast import Player, cast_drums, cast_line, cast_percussion
 from unbraid.data.studio.drum_patterns import KICK
 from unbraid.data.studio.folder import write_song
 from unbraid.data.studio.genres import GENRES, Genre
@@ -50,8 +51,8 @@ def make_song(folder: Path, seed: int, number: int, studio: Studio) -> None:
     genre = next((genre for genre in GENRES if genre.name == score.genre), _PLAIN)
     parts = render(score, genre, studio, rng)
     facts = {
-        "kind": "studio", "seed": seed, "number": number, "bpm": round(score.bpm, 2), "key": key_name(score.key, score.minor),
-        "style": score.style, "score": score.source, "score_licence": score.licence,
+        "kind": "studio", "seed": seed, "number": number, "style": score.style, "bpm": round(score.bpm, 2),
+        "key": key_name(score.key, score.minor), "score": score.source, "score_licence": score.licence,
     }  # fmt: skip
     write_song(folder, parts, facts)
 
@@ -77,7 +78,13 @@ def render(score: Score, genre: Genre, studio: Studio, rng: np.random.Generator)
     sounding = [part for part in parts if np.abs(part.samples).max() > 1e-5]
     mixed = balanced(sounding, rng)
     if rng.random() < genre.pump:
-        kicks = [note.start_s for line in score.lines if line.role == "drums" for note in line.notes if note.pitch in (35, KICK)]
+        kicks = [
+            note.start_s
+            for line in score.lines
+            if line.role == "drums"
+            for note in line.notes
+            if note.pitch in (35, KICK)
+        ]
         mixed = ducked(mixed, kicks, score.beat_s, rng)
     loud = rng.random() < genre.loud
     return mastered(mixed, float(rng.uniform(-11, -7.5) if loud else rng.uniform(-18, -11)))
@@ -88,11 +95,13 @@ def drum_parts(score: Score, genre: Genre, studio: Studio, room: effects.Room, r
     notes = [note for line in score.lines if line.role == "drums" for note in line.notes]
     if not notes:
         return []
-    source, licence, perform = cast_drums(studio.material, studio.fonts, genre.electronic, rng)
+    kit = cast_drums(studio.material, studio.fonts, genre.electronic, rng)
+    hands = cast_percussion(studio.material, rng) or kit
     played = humanised(notes, rng, 0.0 if rng.random() < genre.electronic else 0.004)
     parts = []
     for piece in sorted({piece_of(note.pitch) for note in played}):
         line = [note for note in played if piece_of(note.pitch) == piece]
+        source, licence, perform = hands if piece == "percussion" else kit
         samples = perform(line, score.seconds + _TAIL_S, rng)
         treated = effects.treat(samples, piece, "drums", room, score.beat_s, rng)
         if piece in ("percussion", "toms", "hihat", "cymbals"):

@@ -100,7 +100,7 @@ def _select(synth: Any, font: int, path: Path, bank: int, program: int) -> None:
 
 
 def _events(notes: Sequence[Note], bends: Sequence[Bend]) -> list[tuple[float, int, int, int]]:
-    """(time, kind, value, velocity) in order; at one time notes end (0), then the pitch bends (1), then notes begin (2).
+    """(time, kind, value, velocity) in order; at one time notes end (0), then pitch bends (1), then notes begin (2).
 
     A note that begins while its pitch still sounds ends the earlier one there, as a key can be pressed only once.
     """

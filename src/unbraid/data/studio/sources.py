@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from unbraid.data.studio.assets import FONTS, KITS, MIDI_PACKAGES
+from unbraid.data.studio.assets import FONTS, KITS, MIDI_PACKAGES, STRUMS
 from unbraid.data.studio.real_sources import ALBUMS, GUITAR_SONGS, LOOPS_LICENCE, LOOPS_PACKAGE
 from unbraid.data.studio.voice_bank import TEST_LANGUAGES, VALID_LANGUAGES
 
@@ -54,6 +54,7 @@ def rows() -> Iterator[Row]:
         yield Row(font.name, font.package, font.licence, use, font.split)
     for kit in KITS:
         yield Row(kit.name, kit.package, kit.licence, f"{kit.sound} drums", kit.split)
+    yield Row(STRUMS.name, STRUMS.package, STRUMS.licence, "strummed acoustic guitar", STRUMS.split)
     for package, licence in MIDI_PACKAGES.items():
         yield Row("MIDI files", package, licence, "scores", "by file: 77 / 8 / 15 %")
     yield Row("accompaniment library", "mma", "GPL-2.0-or-later", "scores", "by style: 77 / 8 / 15 %")

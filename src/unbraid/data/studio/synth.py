@@ -108,7 +108,7 @@ def _voice(patch: Patch, pitch: int, held: int, velocity: int, rng: np.random.Ge
     elif cutoff < 15_000:
         channels = [low_pass(channel, float(cutoff), patch.resonance) for channel in channels]
     gain = level * np.float32(0.25 * force**1.3)
-    return np.stack([channels[0], channels[-1]]) * gain
+    return np.asarray(np.stack([channels[0], channels[-1]]) * gain, dtype=np.float32)
 
 
 def _oscillators(patch: Patch, pitch: int, length: int, rng: np.random.Generator) -> Samples:
