@@ -1,0 +1,42 @@
+"""Bounds: what no separator should fall below, and what masks of one kind cannot exceed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from unbraid.evaluate.entrants import Entrant
+from unbraid.evaluate.song import Song
+from unbraid.signal import Samples
+from unbraid.transform.stft import Stft
+
+_MASK_STFT = Stft(4096, 1024)
+_MASK_SEGMENT = 1024 * _MASK_STFT.hop
+_TINY = np.float32(1e-12)
+
+
+def bounds() -> list[Entrant]:
+    """The mixture given for every stem, which any separator should beat; and the ideal ratio mask, which few can."""
+    return [
+        Entrant("mixture", "mixture", lambda song: dict.fromkeys(song.names, song.mixture), bound=True),
+        Entrant("ideal ratio mask", "irm 4096 1024", ideal_ratio_mask, bound=True),
+    ]
+
+
+def ideal_ratio_mask(song: Song) -> dict[str, Samples]:
+    """The mixture's STFT (4096 samples, hop 1024) times ``|S_k| / sum_j |S_j|``, for each channel.
+
+    What the known stems leave of the mixture counts as one more source. Done by segments with a window's context, on
+    the transform's own grid of frames, so that the result is that of one pass over the song.
+    """
+    length, context = song.mixture.shape[1], _MASK_STFT.n_fft
+    answer = np.empty_like(song.stems)
+    for start in range(0, length, _MASK_SEGMENT):
+        low, stop = max(start - context, 0), min(start + _MASK_SEGMENT, length)
+        mixture, stems = song.mixture[:, low : stop + context], song.stems[:, :, low : stop + context]
+        magnitudes = np.abs(_MASK_STFT.forward(stems))
+        rest = np.abs(_MASK_STFT.forward(mixture - stems.sum(axis=0)))
+        spectrum = _MASK_STFT.forward(mixture)
+        spectrum /= magnitudes.sum(axis=0) + rest + _TINY
+        masked = _MASK_STFT.inverse(magnitudes * spectrum, mixture.shape[1])
+        answer[:, :, start:stop] = masked[:, :, start - low : stop - low]
+    return dict(zip(song.names, answer, strict=True))

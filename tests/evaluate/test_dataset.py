@@ -1,0 +1,90 @@
+"""Songs are found in every layout, and what is not known of a song is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.evaluate.songs import STEMS, noise, write_folder, write_studio_song
+from unbraid.errors import AudioError, UsageError
+from unbraid.evaluate.dataset import find_tracks
+
+
+def test_folders_of_songs_by_name_and_what_is_missing(tmp_path: Path) -> None:
+    write_folder(tmp_path / "B - whole", {stem: noise(1) for stem in (*STEMS, "mixture")})
+    write_folder(tmp_path / "A - no bass", {stem: noise(2) for stem in STEMS if stem != "bass"}, suffix="flac")
+    (tmp_path / ".tmp-half-written").mkdir()
+    (tmp_path / "notes").mkdir()
+    without_bass, whole = find_tracks(tmp_path)
+    assert (without_bass.name, without_bass.missing, without_bass.mixture) == ("A - no bass", ("bass",), None)
+    assert (whole.name, whole.missing) == ("B - whole", ())
+    assert whole.mixture is not None
+    assert whole.mixture.path.name == "mixture.wav"
+
+
+def test_the_test_split_is_taken_where_there_is_one(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        write_folder(tmp_path / split / f"a {split} song", {stem: noise(1) for stem in STEMS})
+    assert [track.name for track in find_tracks(tmp_path)] == ["a test song"]
+    assert [track.name for track in find_tracks(tmp_path / "train")] == ["a train song"]
+
+
+def test_one_song_alone(tmp_path: Path) -> None:
+    song = write_folder(tmp_path / "song", {"vocals": noise(1), "mixture": noise(2)})
+    assert [track.name for track in find_tracks(song)] == ["song"]
+
+
+def test_stem_files_hold_the_mixture_and_four_stems(tmp_path: Path) -> None:
+    (tmp_path / "Artist - Title.stem.mp4").touch()
+    (track,) = find_tracks(tmp_path)
+    assert track.name == "Artist - Title"
+    assert track.missing == ()
+    streams = {name: files[0].stream for name, files in track.stems.items()}
+    assert streams == {"vocals": 4, "drums": 1, "bass": 2, "other": 3}
+    assert track.mixture is not None
+    assert track.mixture.stream == 0
+
+
+def test_parts_of_the_studio_add_up_to_stems_and_sounds(tmp_path: Path) -> None:
+    write_studio_song(
+        tmp_path / "test" / "one",
+        [
+            ("drums__snare", ("drums",), "snare", noise(1, channels=2)),
+            ("drums__snare_2", ("drums",), "snare", noise(2, channels=2)),
+            ("drums__kick", ("drums",), "kick", noise(3, channels=2)),
+            ("other__harp", ("other",), "harp", noise(4, channels=2)),
+        ],
+    )
+    (track,) = find_tracks(tmp_path)
+    assert {stem: len(files) for stem, files in track.stems.items()} == {"vocals": 0, "drums": 3, "bass": 0, "other": 1}
+    assert {word: len(files) for word, files in track.sounds.items()} == {"snare": 2, "kick": 1, "harp": 1}
+    assert len(track.everything) == 4
+
+
+def test_a_part_of_several_stems_hides_them(tmp_path: Path) -> None:
+    write_studio_song(
+        tmp_path / "real",
+        [
+            ("band", ("drums", "bass", "other"), "band", noise(1, channels=2)),
+            ("voice", ("vocals",), "lead vocal", noise(2, channels=2)),
+            ("guitar", ("other",), "guitar", noise(3, channels=2)),
+        ],
+    )
+    (track,) = find_tracks(tmp_path)
+    assert track.missing == ("drums", "bass", "other")
+    assert len(track.everything) == 3
+
+
+def test_says_what_a_folder_of_songs_is(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"holds no songs.*vocals\.wav"):
+        find_tracks(tmp_path)
+    with pytest.raises(UsageError, match="not a folder"):
+        find_tracks(tmp_path / "nowhere")
+
+
+def test_names_a_broken_studio_song(tmp_path: Path) -> None:
+    (tmp_path / "song").mkdir()
+    (tmp_path / "song" / "song.json").write_text("{}")
+    with pytest.raises(AudioError, match=r"song\.json"):
+        find_tracks(tmp_path)
