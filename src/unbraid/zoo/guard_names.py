@@ -19,6 +19,7 @@ from unbraid.errors import ModelError
 
 LARGEST_INTEGER = 1 << 63
 _MOST_AXES = 8
+_LONGEST_SHOWN = 120
 
 CLASSES = frozenset(
     {
@@ -106,7 +107,7 @@ def apply(function: object, arguments: object) -> Any:
     try:
         return _FUNCTIONS[function.full](*arguments)
     except (TypeError, ValueError, ArithmeticError, LookupError) as error:
-        raise ModelError(f"calls {function.full} with arguments that make no sense ({shown(str(error))})") from error
+        raise ModelError(f"calls {function.full} with arguments that make no sense ({reason(error)})") from error
 
 
 def has_no_state(target: object) -> bool:
@@ -132,11 +133,19 @@ def persistent(parts: object) -> StorageRef | Name:
 
 
 def shown(value: object) -> str:
-    """``value`` for a message: short, on one line, however large or nested it is."""
+    """``value`` for a message: short, on one line, without control characters, however large or nested it is."""
+    short = reprlib.Repr()
+    short.maxstring = short.maxother = _LONGEST_SHOWN
     try:
-        return reprlib.repr(value.full if isinstance(value, Name) else value).replace("\n", " ")
+        return short.repr(value.full if isinstance(value, Name) else value).replace("\n", " ")
     except ValueError:  # an integer of thousands of digits
         return f"a large {type(value).__name__}"
+
+
+def reason(error: Exception) -> str:
+    """What another library says is wrong, on one line."""
+    text = " ".join(str(error).split())[:_LONGEST_SHOWN]
+    return "".join(letter if letter.isprintable() else "?" for letter in text) or type(error).__name__
 
 
 def _size(value: object) -> int:
@@ -163,7 +172,7 @@ def _fraction(numerator: object, denominator: object = 1) -> Fraction:
     if isinstance(numerator, str) and denominator == 1:
         parts = re.fullmatch(r"(-?\d{1,18})(?:/(\d{1,18}))?", numerator, re.ASCII)
         if parts is None:
-            raise ValueError(f"{numerator[:40]!r} is not a fraction")
+            raise ValueError(f"{shown(numerator)} is not a fraction")
         return Fraction(int(parts[1]), int(parts[2] or 1))
     return Fraction(_size(numerator), _size(denominator))
 

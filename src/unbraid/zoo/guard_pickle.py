@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import IO, Any
 
 from unbraid.errors import ModelError
-from unbraid.zoo.guard_names import apply, check_key, has_no_state, lookup, persistent, shown
+from unbraid.zoo.guard_names import apply, check_key, has_no_state, lookup, persistent, reason, shown
 
 _MARK = object()
 _MOST_INSTRUCTIONS = 20_000_000
@@ -31,7 +31,7 @@ def read_pickle(stream: IO[bytes]) -> Any:
                 raise ModelError("is a pickle of too many instructions")
             machine.step(instruction.name, argument)
     except (ValueError, EOFError, UnicodeDecodeError, OverflowError, MemoryError) as error:
-        raise ModelError(f"is not a pickle that can be read ({shown(str(error))})") from error
+        raise ModelError(f"is not a pickle that can be read ({reason(error)})") from error
     except (IndexError, KeyError) as error:
         raise ModelError("is a pickle that takes what it did not put") from error
     return machine.answer()

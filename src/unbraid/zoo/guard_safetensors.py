@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unbraid.errors import ModelError
-from unbraid.zoo.guard_names import Name, check_class, shown
+from unbraid.zoo.guard_names import Name, check_class, reason, shown
 
 _LARGEST_NOTE = 16 << 20
 
@@ -32,7 +32,7 @@ def read_safetensors(path: Path) -> dict[str, Any]:
             notes: dict[str, str] = file.metadata() or {}
             tensors = {name: np.asarray(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118 -- no mapping
     except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
-        raise ModelError(f"is not a safetensors file that can be read ({shown(str(error))})") from error
+        raise ModelError(f"is not a safetensors file that can be read ({reason(error)})") from error
     if "klass" not in notes:
         return {"state": tensors}
     package: dict[str, Any] = {"klass": Name(check_class(notes["klass"])), "state": tensors}
@@ -52,7 +52,7 @@ def _note(notes: dict[str, str], key: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise ModelError(f"has {key} in its header that are not JSON ({shown(str(error))})") from error
+        raise ModelError(f"has {key} in its header that are not JSON ({reason(error)})") from error
 
 
 def _plain(value: Any) -> Any:

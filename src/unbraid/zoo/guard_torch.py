@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unbraid.errors import ModelError
-from unbraid.zoo.guard_names import StorageRef, TensorRef, shown
+from unbraid.zoo.guard_names import StorageRef, TensorRef, reason, shown
 from unbraid.zoo.guard_pickle import read_pickle
 
 Array = NDArray[Any]
@@ -54,7 +54,7 @@ def _read_zip(stream: IO[bytes], size: int) -> Any:
 
             return _with_arrays(value, fetch)
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, ValueError) as error:
-        raise ModelError(f"is not a zip archive that can be read ({shown(str(error))})") from error
+        raise ModelError(f"is not a zip archive that can be read ({reason(error)})") from error
 
 
 def _check_members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:

@@ -27,7 +27,7 @@ from unbraid.zoo.adopt import demucs_fields as tables
 from unbraid.zoo.adopt.arguments import config_from, seconds
 from unbraid.zoo.diffq import decode
 from unbraid.zoo.guard import Package
-from unbraid.zoo.guard_names import shown
+from unbraid.zoo.guard_names import reason, shown
 
 Net = Demucs | HDemucs | HTDemucs | ConvTasNet
 Config = DemucsConfig | HDemucsConfig | HTDemucsConfig | ConvTasNetConfig
@@ -194,7 +194,7 @@ def _empty(config: Config) -> Net:
         with torch.device("meta"):
             return classes[type(config)](config)
     except (AssertionError, ValueError, RuntimeError, ZeroDivisionError) as error:
-        raise ModelError(f"has arguments that make no net ({shown(str(error))})") from error
+        raise ModelError(f"has arguments that make no net ({reason(error)})") from error
 
 
 def _current_names(net: nn.Module, state: _State) -> _State:
@@ -226,5 +226,5 @@ def _load(net: nn.Module, state: _State) -> None:
 def _refuse(what: str, names: set[str]) -> None:
     if names:
         more = f" and {len(names) - _NAMED_AT_MOST} more" if len(names) > _NAMED_AT_MOST else ""
-        listed = ", ".join(name[:80] for name in sorted(names)[:_NAMED_AT_MOST])
+        listed = ", ".join(shown(name) for name in sorted(names)[:_NAMED_AT_MOST])
         raise ModelError(f"{what} {listed}{more}")
