@@ -10,7 +10,7 @@ from types import FrameType
 
 import typer
 
-from unbraid.cli import doctor, models, separate
+from unbraid.cli import doctor, evaluate, models, separate
 from unbraid.errors import MissingExtra, UnbraidError, UsageError
 
 HELP = """Takes a song apart: vocals, drums, bass, other.
@@ -29,6 +29,7 @@ app = typer.Typer(
 )
 app.command("separate")(separate.command)
 app.add_typer(models.app, name="models")
+app.command("evaluate")(evaluate.command)
 app.command("doctor")(doctor.command)
 
 
