@@ -157,7 +157,8 @@ def _continue(address: Address, part: Path, on_bytes: OnBytes | None) -> None:
     if have:
         request.add_header("Range", f"bytes={have}-")
     try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
+        # An opener of our own: the shared one keeps the proxies of the moment it was first used.
+        with urllib.request.build_opener().open(request, timeout=_TIMEOUT_S) as answer:
             if not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
                 have = 0  # the server begins at the start
             total = _total(answer, have)
