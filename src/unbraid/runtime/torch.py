@@ -74,7 +74,7 @@ class TorchSeparator:
     def _run(self, mix: Samples, half: bool) -> Samples:
         context: Any = torch.autocast(self._device.type, torch.float16) if half else nullcontext()
         with _threads(self._threads if self._device.type == "cpu" else None), torch.inference_mode(), context:
-            stems = self._net(torch.from_numpy(np.ascontiguousarray(mix)).to(self._device))
+            stems = self._net(torch.from_numpy(np.array(mix)).to(self._device))
             answer: Samples = stems.float().cpu().numpy()
             return answer
 
