@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -23,6 +25,7 @@ from unbraid.nets.demucs import Demucs
 from unbraid.zoo.adopt.demucs import build
 from unbraid.zoo.diffq import decode
 from unbraid.zoo.guard import read_checkpoint
+from unbraid.zoo.guard_names import Name
 
 DATA = Path(__file__).parent / "data"
 State = dict[str, Tensor]
@@ -37,6 +40,33 @@ def test_diffq_states_decode_to_what_diffq_restores(layout: str) -> None:
     assert spec.segment == 2 * 44100
     assert len(package.quantized["quantized"]) >= 3  # type: ignore[index]  # a quantised file
     for name, value in expected.items():
+        np.testing.assert_array_equal(net.state_dict()[name].numpy(), value, err_msg=name)
+
+
+def test_a_diffq_state_in_safetensors_is_the_same(tmp_path: Path) -> None:
+    # As demucs 4.1 nests it: tensors by name, the tree around them as tagged JSON in the header.
+    package = read_checkpoint(DATA / "diffq-bitpack.th")
+    tensors: dict[str, np.ndarray] = {}
+
+    def tagged(value: object) -> object:
+        if isinstance(value, np.ndarray):
+            tensors[f"tensor_{len(tensors)}"] = np.array(value)
+            return {"_tensor": f"tensor_{len(tensors) - 1}"}
+        if isinstance(value, dict):
+            return {"_dict": [[key, tagged(item)] for key, item in value.items()]}
+        if isinstance(value, (list, tuple)):
+            return {f"_{type(value).__name__}": [tagged(item) for item in value]}
+        return {"_class": value.full} if isinstance(value, Name) else value
+
+    notes = {
+        "klass": package.klass,
+        "args": json.dumps(package.args),
+        "kwargs": json.dumps(package.kwargs),
+        "structure": json.dumps(tagged(package.quantized)),
+    }
+    save_file(tensors, tmp_path / "net.safetensors", metadata=notes)
+    net, _ = build(read_checkpoint(tmp_path / "net.safetensors"))
+    for name, value in package.extra["expected"].items():
         np.testing.assert_array_equal(net.state_dict()[name].numpy(), value, err_msg=name)
 
 
