@@ -27,6 +27,7 @@ _SPEECH = (
     ("klettres-data", "GPL-2.0-or-later", "recorded syllables, made to sing"),
     ("ktuberling-data", "GPL-2.0-or-later, parts CC-BY", "recorded words, made to sing"),
     ("fillets-ng-data-cs", "GPL-2.0-only", "recorded speech, made to sing and rap"),
+    ("hedgewars-data", "GFDL-1.3", "acted shouts and a singer's lines, made to sing and rap"),
 )
 TOOL_PACKAGES = ("libfluidsynth3", "mma")
 

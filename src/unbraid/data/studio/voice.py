@@ -32,7 +32,6 @@ _REST_S = 0.4
 _LEVEL = 0.1
 _RULE_SHARE = 0.28
 _AS_RECORDED = 0.6
-_TIER_WEIGHTS = {1: 1.0, 2: 2.0}
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ class Voices:
 
     @staticmethod
     def _weights(sources: list[VoiceSource]) -> NDArray[np.float64]:
-        weights = np.array([_TIER_WEIGHTS[source.tier] for source in sources])
+        weights = np.array([source.weight for source in sources])
         return np.asarray(weights / weights.sum())
 
 
@@ -128,8 +127,9 @@ def sing_part(
         return _sing_again(held, length, like, rng, role)
     pitch = float(np.median([note[2] for note in held])) if held else 60.0
     bank, style = voices.pick(rng, pitch), draw_style(rng, role)
-    if role in ("rap", "spoken") and bank.files and (role == "spoken" or rng.random() < _AS_RECORDED):
-        samples = rap(held, length, bank, rng) if role == "rap" else speak(held, length, bank, rng)
+    recorded = bank.files and (role in ("rap", "spoken") or (role == "lead" and bank.sung))
+    if recorded and (role == "spoken" or rng.random() < _AS_RECORDED):
+        samples = speak(held, length, bank, rng) if role == "spoken" else rap(held, length, bank, rng)
         samples *= _LEVEL / max(_rms(samples), 1e-6)
         return VoicePart(samples, bank.name, bank.licence, bank, style, tuple(held), ())
     if role in ("rap", "spoken"):

@@ -1,7 +1,7 @@
 """The recorded voices: which packages hold them, which split each speaker belongs to, and their analysis on disk.
 
-A voice is one package's set of one language, which is one speaker as far as the files tell. All sets of one language
-go to one split, since one person may have read both games' words.
+A voice is one package's set of one language, which is one speaker as far as the files tell, or one actor of a game. All
+sets of one language go to one split, since one person may have read both games' words; so do an actor's.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from unbraid.data.studio.voice_analysis import RATE, Frames, Syllable, Take, ana
 
 VALID_LANGUAGES = frozenset({"da", "he", "lt", "sl"})
 TEST_LANGUAGES = frozenset({"fr", "hu", "it", "uk", "wa"})
+_VALID_ACTORS = frozenset({"Pirate", "Default_pl"})
+_TEST_ACTORS = frozenset({"Surfer", "HillBilly"})
+_SUNG = frozenset({"Singer"})  # this actor sings every line
 SPLITS = ("train", "valid", "test")
 _CACHE = "voice-bank"
 _MOST_TAKES = 260
@@ -31,17 +34,17 @@ _FEWEST_SYLLABLES = 12
 
 @dataclass(frozen=True)
 class VoiceSource:
-    """One speaker's recordings in the unpacked packages. ``tier`` 1 has the full band, 2 stops at 11 kHz."""
+    """One speaker's recordings in the unpacked packages.
+
+    ``weight`` is how often the voice is chosen beside others; ``sung`` says that the recordings are of singing.
+    """
 
     name: str
-    language: str
+    split: str
     licence: str
-    tier: int
     files: tuple[Path, ...]
-
-    @property
-    def split(self) -> str:
-        return split_of(self.language)
+    weight: float = 1.0
+    sung: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ class VoiceBank:
     take_of: tuple[int, ...]
     files: tuple[str, ...] = ()
     take_start: tuple[int, ...] = ()
+    sung: bool = False
 
     @cached_property
     def centre_hz(self) -> float:
@@ -92,6 +96,7 @@ def find_sources(assets: Path) -> list[VoiceSource]:
         *_language_sets(assets / "klettres-data/usr/share/klettres", "klettres", "GPL-2.0-or-later"),
         *_language_sets(assets / "ktuberling-data/usr/share/ktuberling/sounds", "ktuberling", "GPL-2.0-or-later"),
         *_fillets(assets / "fillets-ng-data-cs/usr/share/games/fillets-ng/sound"),
+        *_hedgewars(assets / "hedgewars-data/usr/share/games/hedgewars/Data/Sounds/voices"),
     ]
     return [source for source in found if len(source.files) >= _FEWEST_FILES]
 
@@ -99,14 +104,24 @@ def find_sources(assets: Path) -> list[VoiceSource]:
 def _language_sets(root: Path, package: str, licence: str) -> Iterator[VoiceSource]:
     for folder in sorted(path for path in root.glob("*") if path.is_dir() and path.name not in ("pics", "icons")):
         files = sorted(path for path in folder.rglob("*") if path.suffix in (".ogg", ".wav", ".opus"))
-        yield VoiceSource(f"{package}:{folder.name}", folder.name, licence, 1, tuple(files))
+        yield VoiceSource(f"{package}:{folder.name}", split_of(folder.name), licence, tuple(files))
 
 
 def _fillets(root: Path) -> Iterator[VoiceSource]:
     """The two actors of the game's fish: files named ``...-m-...`` (small, she) and ``...-v-...`` (big, he)."""
     for letter in ("m", "v"):
         files = tuple(sorted(path for path in root.rglob("*.ogg") if f"-{letter}-" in path.name))
-        yield VoiceSource(f"fillets:cs-{letter}", "cs", "GPL-2.0-only", 2, files)
+        yield VoiceSource(f"fillets:cs-{letter}", split_of("cs"), "GPL-2.0-only", files)
+
+
+def _hedgewars(root: Path) -> Iterator[VoiceSource]:
+    """The game's actors: shouts and short lines in several tempers, one of them a singer."""
+    for folder in sorted(path for path in root.glob("*") if path.is_dir()):
+        name = folder.name
+        split = "test" if name in _TEST_ACTORS else "valid" if name in _VALID_ACTORS else split_of(name.split("_")[-1])
+        files = tuple(sorted(folder.glob("*.ogg")))
+        sung = name in _SUNG
+        yield VoiceSource(f"hedgewars:{name}", split, "GFDL-1.3", files, weight=4.0 if sung else 1.0, sung=sung)
 
 
 def read_mono(path: Path) -> NDArray[np.float32]:
@@ -125,7 +140,7 @@ def load_bank(source: VoiceSource, assets: Path) -> VoiceBank | None:
         if len(held["syllables"]) < _FEWEST_SYLLABLES:
             return None
         bank = _bank(source.name, source.licence, dict(held))
-    return replace(bank, files=tuple(str(assets / file) for file in bank.files))
+    return replace(bank, files=tuple(str(assets / file) for file in bank.files), sung=source.sung)
 
 
 def bank_of(name: str, licence: str, takes: Iterable[Take]) -> VoiceBank:

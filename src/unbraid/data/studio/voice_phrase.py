@@ -45,7 +45,8 @@ def phrase_frames(
         canvas.paint(bank, source, start, end, follows, rng)
     if spoken:
         pitch = pitch + canvas.melody
-    envelope = warp(canvas.envelope_db, style.warp, 0.012 * _drift(frames, rng))
+    factor = bent(style)
+    envelope = warp(canvas.envelope_db, factor, 0.012 * _drift(frames, rng))
     effort = _effort(notes, pitch, rng)
     envelope += _colour(style, pitch, effort) + canvas.gain_db[:, None]
     envelope[~canvas.used] = _SILENT_DB
@@ -126,8 +127,15 @@ def vowel_map(syllable: Syllable, frames: int, rng: np.random.Generator) -> NDAr
     return np.concatenate(parts)[:frames]
 
 
-def warp(envelope_db: Frames, factor: float, drift: NDArray[np.float64]) -> Frames:
-    """Stretch the frequency axis by ``factor`` times (1 + ``drift`` [frame])."""
+def bent(style: Style) -> NDArray[np.float64]:
+    """Stretch factor of each band [BANDS]: the style's warp, bent by two slow waves over 0 to 8 kHz (mel)."""
+    along = np.minimum(np.arange(BANDS) / (0.72 * BANDS), 1.0)
+    wave = style.throat * np.sin(np.pi * along) + style.mouth * np.sin(2 * np.pi * along)
+    return np.asarray(style.warp * np.exp(wave))
+
+
+def warp(envelope_db: Frames, factor: NDArray[np.float64] | float, drift: NDArray[np.float64]) -> Frames:
+    """Stretch the frequency axis by ``factor`` (one, or one for each band) times (1 + ``drift`` [frame])."""
     scale = factor * (1 + drift)[:, None]
     places = np.clip(mel(band_centres_hz() / scale) / mel(band_centres_hz()[-1]) * (BANDS - 1), 0, BANDS - 1.001)
     low = places.astype(int)

@@ -13,14 +13,17 @@ from unbraid.data.studio.voice_synth import Roughness
 class Style:
     """A singer's habits. Rates in Hz, pitches in semitones, times in seconds, chances and shares from 0 to 1.
 
-    ``warp`` stretches the formants (above 1: a shorter vocal tract), ``tilt_db`` is dB an octave around 1 kHz,
-    ``tension`` flattens the spectrum as effort does and grows with pitch, ``ring_db`` raises the singer's formant near
-    3 kHz, ``falsetto`` weakens the overtones, ``breath`` adds noise to the vowels, ``clarity`` takes it away above,
-    ``air_db`` is the level of the band above 8 kHz.
+    ``warp`` stretches the formants (above 1: a shorter vocal tract); ``throat`` and ``mouth`` bend that over frequency,
+    so that one speaker gets other relations between formants and is another singer. ``tilt_db`` is dB an octave
+    around 1 kHz, ``tension`` flattens the spectrum as effort does and grows with pitch, ``ring_db`` raises the
+    singer's formant near 3 kHz, ``falsetto`` weakens the overtones, ``breath`` adds noise to the vowels, ``clarity``
+    takes it away above, ``air_db`` is the level of the band above 8 kHz.
     """
 
     register: str = "plain"
     warp: float = 1.0
+    throat: float = 0.0
+    mouth: float = 0.0
     tilt_db: float = 0.0
     tension: float = 0.0
     ring_db: float = 0.0
@@ -60,7 +63,9 @@ def draw_style(rng: np.random.Generator, role: str = "lead") -> Style:
 def _habits(rng: np.random.Generator, role: str) -> Style:
     straight = rng.random() < 0.25  # much of today's pop hardly uses vibrato
     return Style(
-        warp=float(np.exp(rng.normal(0, 0.07))),
+        warp=float(np.exp(np.clip(rng.normal(0, 0.08), -0.2, 0.2))),
+        throat=float(np.clip(rng.normal(0, 0.035), -0.09, 0.09)),
+        mouth=float(np.clip(rng.normal(0, 0.03), -0.07, 0.07)),
         tilt_db=rng.uniform(-1.5, 2.0),
         tension=rng.uniform(0.0, 0.5),
         ring_db=rng.uniform(0, 6),
