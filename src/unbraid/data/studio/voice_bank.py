@@ -18,7 +18,7 @@ import soundfile as sf
 import soxr
 from numpy.typing import NDArray
 
-from unbraid.data.studio.voice_analysis import RATE, Frames, Syllable, Take, analyse, frame_level_db
+from unbraid.data.studio.voice_analysis import RATE, Frames, Syllable, Take, analyse, band_centres_hz, frame_level_db
 
 VALID_LANGUAGES = frozenset({"da", "he", "lt", "sl"})
 TEST_LANGUAGES = frozenset({"fr", "hu", "it", "uk", "wa"})
@@ -140,7 +140,17 @@ def load_bank(source: VoiceSource, assets: Path) -> VoiceBank | None:
         if len(held["syllables"]) < _FEWEST_SYLLABLES:
             return None
         bank = _bank(source.name, source.licence, dict(held))
-    return replace(bank, files=tuple(str(assets / file) for file in bank.files), sung=source.sung)
+    files = tuple(str(assets / file) for file in bank.files)
+    return replace(bank, envelope_db=_steady_top(bank.envelope_db), files=files, sung=source.sung)
+
+
+def _steady_top(envelope_db: Frames, from_hz: float = 9500.0, frames: int = 7) -> Frames:
+    """Even out the top bands over 35 ms: what lossy codecs leave there switches on and off from frame to frame."""
+    top = int(np.searchsorted(band_centres_hz(), from_hz))
+    padded = np.pad(envelope_db[:, top:], ((frames // 2, frames // 2), (0, 0)), mode="edge")
+    sums = np.cumsum(np.pad(padded, ((1, 0), (0, 0))), axis=0, dtype=np.float64)
+    smooth = (sums[frames:] - sums[:-frames]) / frames
+    return np.concatenate([envelope_db[:, :top], smooth.astype(np.float32)], axis=1)
 
 
 def bank_of(name: str, licence: str, takes: Iterable[Take]) -> VoiceBank:

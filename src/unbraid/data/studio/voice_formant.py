@@ -25,10 +25,10 @@ VOWELS_HZ = {
 }  # fmt: skip
 # Centre in Hz, dB an octave below and above it, level in dB against a vowel.
 _FRICATIVES = {
-    "s": (6800, 14, 5, -16), "S": (3300, 14, 7, -14), "f": (8000, 3, 3, -30), "T": (7000, 4, 3, -32),
-    "x": (1700, 10, 8, -22), "C": (4200, 14, 8, -20), "h": (1500, 4, 6, -26),
+    "s": (6800, 14, 11, -16), "S": (3300, 14, 9, -14), "f": (8000, 3, 9, -30), "T": (7000, 4, 9, -32),
+    "x": (1700, 10, 9, -22), "C": (4200, 14, 10, -20), "h": (1500, 4, 8, -26),
 }  # fmt: skip
-_BURSTS = {"p": (900, 6, 7, -20), "t": (4500, 8, 5, -14), "k": (2000, 10, 8, -16)}
+_BURSTS = {"p": (900, 6, 8, -20), "t": (4500, 8, 9, -14), "k": (2000, 10, 9, -16)}
 _LOCUS_HZ = {"p": 900, "t": 1800, "k": 2200, "m": 1000, "n": 1700, "l": 1300, "r": 1300, "w": 700, "j": 2300}
 _SONORANTS_HZ = {
     "m": (260, 1050, 2200), "n": (260, 1500, 2500), "l": (360, 1200, 2700),
@@ -53,7 +53,7 @@ class Tract:
         scale = float(np.exp(rng.uniform(np.log(0.85), np.log(1.28))))
         return cls(
             scale,
-            slope_db=rng.uniform(4.5, 9.0),
+            slope_db=rng.uniform(5.5, 10.0),
             knee_hz=rng.uniform(150, 600),
             noise=rng.uniform(0.05, 0.4),
             width=rng.uniform(0.7, 1.6),

@@ -118,7 +118,8 @@ def with_air(samples: NDArray[np.float32], cut_hz: float = 11_000.0) -> NDArray[
     level = np.sqrt(np.maximum(sosfilt(butter(1, 60, fs=RATE, output="sos"), band**2), 0))
     noise = np.random.default_rng(len(samples)).normal(size=len(samples))
     high = sosfilt(butter(2, cut_hz, "high", fs=RATE, output="sos"), noise * level)
-    return np.asarray(samples + 0.35 * high, dtype=np.float32)
+    falling = sosfilt(butter(1, cut_hz, fs=RATE, output="sos"), high)
+    return np.asarray(samples + 0.25 * falling, dtype=np.float32)
 
 
 def _add(sound: NDArray[np.float32], wave: NDArray[np.float32], start: int) -> None:
