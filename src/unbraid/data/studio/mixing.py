@@ -27,6 +27,7 @@ _OTHERS_DB = (0.0, 3.0)
 
 # Loudness of a stem in LUFS and its spread, before the master: in a finished song the four are about equally loud.
 _STEMS_LUFS = {"vocals": (-19.0, 2.2), "drums": (-19.3, 2.4), "bass": (-19.0, 2.2), "other": (-19.5, 2.6)}
+_LIGHT_DRUMS_DB = 8.0  # cymbals and shakers alone are never as loud as a drum kit
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ def balanced(parts: Sequence[Part], rng: np.random.Generator) -> list[Part]:
     mixed: list[Part] = []
     for stem, (middle, spread) in _STEMS_LUFS.items():
         of_stem = [part for part in leveled if part.stem == stem]
+        if stem == "drums" and not {"kick", "snare", "clap", "drum loop"} & {part.label for part in of_stem}:
+            middle -= _LIGHT_DRUMS_DB
         wanted = middle + float(np.clip(rng.normal(0, spread), -2 * spread, 2 * spread))
         measured = _lufs(_sum(of_stem)) if of_stem else -np.inf
         gain = np.float32(10 ** ((wanted - measured) / 20)) if np.isfinite(measured) else np.float32(1)

@@ -14,16 +14,18 @@ from pathlib import Path
 
 import numpy as np
 
+from unbraid.data.studio.drum_patterns import GROOVES, section_notes
 from unbraid.data.studio.harmony import chord_of, draw_progression
-from unbraid.data.studio.labels import is_bass
+from unbraid.data.studio.labels import is_bass, piece_of
 from unbraid.data.studio.midi import Track, read_tracks
-from unbraid.data.studio.score import Chord, Line, Score, key_name
+from unbraid.data.studio.score import Chord, Line, Note, Score, key_name
 from unbraid.data.studio.split import Split, split_of_file
 from unbraid.errors import AudioError
 
 LIBRARY = Path("/usr/share/mma/lib/stdlib")
 LICENCE = "GPL-2.0-or-later"
 _LONGEST_S = 60
+_NEW_DRUMS = 0.7
 
 _ROLES = {"bass": "bass", "walk": "bass", "chord": "chords", "arpeggio": "arpeggio", "plectrum": "strum",
           "scale": "lead", "solo": "lead", "melody": "lead", "aria": "lead"}  # fmt: skip
@@ -64,7 +66,9 @@ def score_from_mma(
     progressions = [draw_progression(rng, minor) for _ in range(2)]
     chords = [Chord(bar * 4 * beat_s, *chord_of(progressions[bar // 8 % 2][bar % 4], key)) for bar in range(bars)]
     tracks = _play(_source(style, grooves, bpm, chords, rng))
-    lines = [_line(track) for track in tracks if track.notes]
+    lines = _one_bass([_line(track) for track in tracks if track.notes])
+    if rng.random() < _NEW_DRUMS and not _has_kit(lines):
+        lines = [line for line in lines if line.role != "drums"] + [_drums(bars, beat_s, rng)]
     return Score(
         style, "pop", bpm, key, minor, bars * 4 * beat_s + 1.0, chords, lines, f"mma:{style}", LICENCE,
         [(4 * 4 * beat_s if bars > 8 else 0.0, bars * 4 * beat_s)],
@@ -96,6 +100,33 @@ def _play(source: str) -> list[Track]:
         if run.returncode or not file.exists():
             raise AudioError(f"mma refused a song: {run.stdout.strip()[-200:]}")
         return read_tracks(file.read_bytes())[0]
+
+
+def _one_bass(lines: list[Line]) -> list[Line]:
+    """The lines with all basses in one: a style's bass changes between several tracks from bar to bar."""
+    basses = [line for line in lines if line.role == "bass"]
+    others = [line for line in lines if line.role != "bass"]
+    if not basses:
+        return others
+    notes = sorted(note for line in basses for note in line.notes)
+    return [Line("bass", notes, None, max(basses, key=lambda line: len(line.notes)).program), *others]
+
+
+def _has_kit(lines: list[Line]) -> bool:
+    """Whether kick and snare both play; many a dance style has neither."""
+    pieces = {piece_of(note.pitch) for line in lines if line.role == "drums" for note in line.notes}
+    return {"kick", "snare"} <= pieces
+
+
+def _drums(bars: int, beat_s: float, rng: np.random.Generator) -> Line:
+    """A groove of ours for a style without drums, eight bars a section."""
+    grooves = [bar for name in ("pop", "soul", "ballad", "folk", "funk", "rock") for bar in GROOVES[name]]
+    groove = grooves[int(rng.integers(len(grooves)))]
+    notes: list[Note] = []
+    for first in range(0, bars, 8):
+        energy = float(rng.uniform(0.3, 0.9))
+        notes += section_notes(groove, min(8, bars - first), first * 4 * beat_s, beat_s, 0.0, energy, rng)
+    return Line("drums", sorted(notes))
 
 
 def _line(track: Track) -> Line:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +26,9 @@ from unbraid.data.studio.voice import Voices
 RATE = 44_100
 _TAIL_S = 1.5
 _MOST_OTHERS = 7
-_SCORE_SHARES = (0.45, 0.35, 0.2)
-_PLAIN = next(genre for genre in GENRES if genre.name == "pop")
+_SCORE_SHARES = (0.5, 0.3, 0.2)
+# How songs of other people's styles and MIDI files are produced.
+_PLAIN = replace(GENRES[0], name="plain", electronic=0.25, rap=0.05, sung=0.8, pump=0.06, loud=0.5)
 
 
 @dataclass
@@ -113,7 +114,7 @@ def drum_parts(score: Score, genre: Genre, studio: Studio, room: effects.Room, r
 def pitched_parts(score: Score, studio: Studio, room: effects.Room, rng: np.random.Generator) -> list[Part]:
     """Bass and the other instruments; lines with the same notes are a double-tracked pair, panned apart."""
     lines = [line for line in score.lines if line.role != "drums" and line.notes]
-    basses = [line for line in lines if line.role == "bass"][:1]
+    basses = sorted((line for line in lines if line.role == "bass"), key=lambda line: -len(line.notes))[:1]
     others = [line for line in lines if line.role != "bass"][:_MOST_OTHERS]
     parts, places = [], _places(others, rng)
     for line, place in zip([*basses, *others], [0.0] * len(basses) + places, strict=True):
