@@ -139,6 +139,22 @@ def test_languages_are_held_out_whole() -> None:
         singers("dev")
 
 
+def test_actors_are_held_out_and_the_singer_is_known(tmp_path: Path) -> None:
+    root = tmp_path / "hedgewars-data/usr/share/games/hedgewars/Data/Sounds/voices"
+    for actor in ("Singer", "Pirate", "Surfer", "Default_uk"):
+        (root / actor).mkdir(parents=True)
+        for number in range(20):
+            (root / actor / f"{number}.ogg").touch()
+    found = {source.name.split(":")[1]: source for source in find_sources(tmp_path)}
+    assert {name: source.split for name, source in found.items()} == {
+        "Singer": "train",
+        "Pirate": "valid",
+        "Surfer": "test",
+        "Default_uk": "test",
+    }
+    assert [name for name, source in found.items() if source.sung] == ["Singer"]
+
+
 def test_recordings_are_found_analysed_once_and_sung(tmp_path: Path) -> None:
     folder = tmp_path / "klettres-data/usr/share/klettres/de/alpha"
     folder.mkdir(parents=True)

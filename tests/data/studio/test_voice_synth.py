@@ -13,8 +13,9 @@ from unbraid.data.studio.voice_analysis import (
     extend_band,
     to_bands,
 )
-from unbraid.data.studio.voice_phrase import vowel_map, warp
+from unbraid.data.studio.voice_phrase import bent, vowel_map, warp
 from unbraid.data.studio.voice_speech import on_beats, stretch
+from unbraid.data.studio.voice_style import Style
 from unbraid.data.studio.voice_synth import Roughness, VoiceFrames, minimum_phase, synthesise
 
 HZ = band_centres_hz()
@@ -79,6 +80,13 @@ def test_warp_moves_a_formant_by_its_factor() -> None:
     for factor in (0.85, 1.2):
         moved = warp(np.tile(hump(1500), (3, 1)), factor, np.zeros(3))
         assert abs(HZ[int(np.argmax(moved[1]))] / (1500 * factor) - 1) < 0.04
+
+
+def test_bending_the_tract_moves_formants_apart_within_what_throats_do() -> None:
+    factor = bent(Style(throat=0.05, mouth=-0.04))
+    assert factor[0] == 1.0
+    assert 0.85 < factor.min() < 1.0 < factor.max() < 1.15
+    assert np.all(np.diff(HZ * factor) > 0)  # no frequency overtakes another
 
 
 def test_a_band_cut_by_a_codec_is_continued() -> None:
