@@ -32,6 +32,7 @@ _REST_S = 0.4
 _LEVEL = 0.1
 _RULE_SHARE = 0.28
 _AS_RECORDED = 0.6
+_KEPT_BANKS = 8
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,10 @@ class Voices:
         return rule_voice(self._rule_number(rng))
 
     def bank(self, source: VoiceSource) -> VoiceBank | None:
+        """The voice of ``source``; the last few are kept, since one takes up to 90 MB."""
         if source.name not in self._banks and self.assets is not None:
+            while len(self._banks) >= _KEPT_BANKS:
+                del self._banks[next(iter(self._banks))]
             self._banks[source.name] = load_bank(source, self.assets)
         return self._banks.get(source.name)
 
