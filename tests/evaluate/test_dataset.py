@@ -76,6 +76,12 @@ def test_a_part_of_several_stems_hides_them(tmp_path: Path) -> None:
     assert len(track.everything) == 3
 
 
+def test_a_song_of_which_no_sounding_stem_is_known_is_passed_over(tmp_path: Path) -> None:
+    write_studio_song(tmp_path / "band", [("band", ("drums", "bass", "other"), "band", noise(1, channels=2))])
+    write_studio_song(tmp_path / "song", [("kick", ("drums",), "kick", noise(2, channels=2))])
+    assert [track.name for track in find_tracks(tmp_path)] == ["song"]
+
+
 def test_says_what_a_folder_of_songs_is(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"holds no songs.*vocals\.wav"):
         find_tracks(tmp_path)

@@ -4,7 +4,8 @@
 - MUSDB18-HQ and any folder per song: ``DATA/test/SONG/mixture.wav``, ``vocals.wav``, ... (any audio format);
 - the studio's: ``DATA/test/SONG/song.json`` with a file for each part.
 
-``test/`` is taken where there is one, else DATA itself; DATA may also be one song. Nothing is decoded here.
+``test/`` is taken where there is one, else DATA itself; DATA may also be one song. A song of which no stem is known to
+sound (the studio's recordings of whole bands) has nothing to be measured and is passed over. Nothing is decoded here.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def find_tracks(data: Path) -> list[Track]:
         raise UsageError(f"{data} is not a folder; give one with songs whose stems are known")
     root = data / "test" if (data / "test").is_dir() else data
     tracks = [_song_in(root)] if _song_in(root) else list(_songs_below(root))
-    found = [track for track in tracks if track is not None]
+    found = [track for track in tracks if track is not None and any(track.stems.values())]
     if not found:
         raise UsageError(
             f"{data} holds no songs with known stems; give MUSDB18 (*.stem.mp4), or a folder with one folder a song "

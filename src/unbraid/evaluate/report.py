@@ -115,12 +115,14 @@ def _over_songs(songs: Iterable[Figures], measures: Sequence[str]) -> dict[str, 
 
 
 def _by_stem(models: dict[str, Any], marks: dict[str, str], stems: list[str], how: str, measure: str) -> str:
-    rows = [["model", *stems, "mean of stems", "songs"]]
+    rows = [["model", *stems, "mean of stems"]]
     for name, model in models.items():
         values = [model[how].get(stem, {}).get(measure) for stem in stems]
         present = [value for value in values if value is not None]
         average = float(np.mean(present)) if len(present) == len(stems) else None
-        rows.append([marks[name], *map(_db, values), _db(average), str(len(model["songs"]))])
+        rows.append([marks[name], *map(_db, values), _db(average)])
+    counts = [{sum(stem in song for song in model["songs"].values()) for model in models.values()} for stem in stems]
+    rows.append(["songs", *("-".join(map(str, sorted(count))) for count in counts), ""])
     return _table(rows)
 
 
@@ -152,10 +154,12 @@ def _remarks(evaluation: Evaluation) -> list[str]:
         for entrant in evaluation.entrants
         if entrant.trained_on_test
     ]
-    left_out: dict[str, None] = {}
+    left_out: dict[tuple[str, str], set[str]] = {}
     for (_, song), scores in evaluation.scores.items():
-        left_out |= {f"{song}: {stem} left out, {why}": None for stem, why in scores.left_out.items()}
-    lines += sorted(left_out)
+        for reason in scores.left_out.items():
+            left_out.setdefault(reason, set()).add(song)
+    for (stem, why), songs in sorted(left_out.items()):
+        lines.append(f"{stem} left out ({why}) in {len(songs)} of the songs: {', '.join(sorted(songs))}")
     lines += [f"{song}: {name} failed, {why}" for (name, song), why in sorted(evaluation.failed.items())]
     return ["\n".join(f"- {line}" for line in lines)] if lines else []
 
