@@ -68,7 +68,7 @@ def make_real(out: Path, assets: Path, seed: int, progress: Callable[[str], None
     Args:
         seed: decides which tracks of an album are held out and which pieces of long tracks are taken.
         progress: told the name of each finished song.
-        album_s: at most so many seconds of train pieces from one album.
+        album_s: about so many seconds of train pieces from one album, but one piece of each track at least.
 
     A song that is there already is left as it is, so a run that was stopped goes on where it stopped.
     """
