@@ -156,7 +156,15 @@ def start_long(tmp_path: Path, toy: Path) -> tuple[subprocess.Popen[str], Path]:
     write_song(tmp_path / "in" / "a.wav", noise(0.2))
     write_song(tmp_path / "in" / "b.wav", noise(400.0, 8000, 1), 8000, "PCM_16")
     command = [sys.executable, "-m", "unbraid", "separate", "in", "-m", str(toy), "--overlap", "0.9"]
-    run = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    run = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        # A shell that starts the tests in the background lets them inherit a SIGINT that is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     out = tmp_path / "separated"
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and run.poll() is None:
