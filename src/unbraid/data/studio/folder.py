@@ -29,8 +29,9 @@ def write_song(folder: Path, parts: Sequence[Part], facts: dict[str, Any]) -> No
     """
     lengths = {part.samples.shape[1] for part in parts}
     assert len(lengths) == 1, f"parts of one song differ in length: {lengths}"
+    for left_over in folder.parent.glob(f".tmp-{folder.name}-*"):
+        shutil.rmtree(left_over)
     partial = folder.with_name(f".tmp-{folder.name}-{os.getpid()}")
-    shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     entries, counts = [], dict[str, int]()
     for part in parts:
