@@ -102,6 +102,7 @@ def test_two_stems_add_up_to_the_mix(tmp_path: Path, toy_model: Model) -> None:
     song = write_song(tmp_path / "song.wav", noise(0.5))
     report = do(song, toy_model, tmp_path / "out", two_stems="vocals")
     assert list(report.stems) == ["vocals", "no_vocals"]
+    assert report.residual_db is None
     total = sum(soundfile.read(tmp_path / "out" / e.file, dtype="int32")[0].astype(int) for e in report.stems.values())
     np.testing.assert_array_equal(total, soundfile.read(song, dtype="int32")[0])
 

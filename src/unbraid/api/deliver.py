@@ -16,7 +16,7 @@ from unbraid.api.options import Options
 from unbraid.audio.formats import Format
 from unbraid.audio.stem_mp4 import write_stem_mp4
 from unbraid.audio.write import write_audio
-from unbraid.engine.finish import Mixdown, Output, common_gain, outputs, render
+from unbraid.engine.finish import Mixdown, Output, common_gain, remainder, render
 from unbraid.engine.progress import StopAsked
 from unbraid.engine.run import cores
 from unbraid.errors import Cancelled, OutputError
@@ -46,8 +46,7 @@ class Job:
 def measure(mixdown: Mixdown, options: Options) -> tuple[float | None, float]:
     """The residual's level relative to the mix in dB (None: exactly zero), and the gain for all files."""
     peak = max(float(np.abs(block).max()) for file in mixdown.files for block in render(mixdown, file))
-    names = tuple(mixdown.stems)
-    residual = outputs(names, names, None, residual=True)[-1]
+    residual = remainder([file for file in mixdown.files if file.name != "residual"])
     left, whole = (
         sum(float(np.square(block, dtype=np.float64).sum()) for block in render(mixdown, output))
         for output in (residual, Output("mix", 1, {}))

@@ -52,11 +52,15 @@ def outputs(stems: tuple[str, ...], wanted: tuple[str, ...], two_stems: str | No
         files = [Output(two_stems, 0, {two_stems: 1}), Output(f"no_{two_stems}", 1, {two_stems: -1})]
     else:
         files = [Output(name, 0, {name: 1}) for name in stems if name in wanted]
-    if residual:
-        shares = {name: -sum(file.stems.get(name, 0) for file in files) for name in stems}
-        left = {name: share for name, share in shares.items() if share}
-        files.append(Output("residual", 1 - sum(file.mix for file in files), left))
-    return files
+    return [*files, remainder(files)] if residual else files
+
+
+def remainder(files: list[Output]) -> Output:
+    """The residual: the mix minus all ``files``."""
+    names = {name for file in files for name in file.stems}
+    shares = {name: -sum(file.stems.get(name, 0) for file in files) for name in sorted(names)}
+    left = {name: share for name, share in shares.items() if share}
+    return Output("residual", 1 - sum(file.mix for file in files), left)
 
 
 @dataclass(frozen=True)
