@@ -21,7 +21,7 @@ def toy(tmp_path: Path) -> Path:
 
 def test_a_model_hears_the_mixture_at_the_songs_rate(toy: Path) -> None:
     mixture = noise(1, channels=2)
-    song = Song("song", 44100, mixture, ("vocals",), mixture[None])
+    song = Song("song", 44100, mixture, {"vocals": mixture})
     entrant = model(str(toy))
     answer = entrant.estimate(song)
     np.testing.assert_allclose(answer["vocals"], 0.25 * mixture, atol=1e-5)

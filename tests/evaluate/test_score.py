@@ -15,8 +15,8 @@ from unbraid.signal import Samples
 
 
 def song_of(stems: dict[str, Samples], mixture: Samples | None = None, **sounds: Samples) -> Song:
-    stacked = np.stack(list(stems.values()))
-    return Song("song", RATE, stacked.sum(axis=0) if mixture is None else mixture, tuple(stems), stacked, sounds)
+    total = np.sum(list(stems.values()), axis=0)
+    return Song("song", RATE, total if mixture is None else mixture, stems, sounds)
 
 
 def four_stems(seconds: float = 1.2) -> dict[str, Samples]:

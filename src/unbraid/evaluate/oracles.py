@@ -17,7 +17,7 @@ _TINY = np.float32(1e-12)
 def bounds() -> list[Entrant]:
     """The mixture given for every stem, which any separator should beat; and the ideal ratio mask, which few can."""
     return [
-        Entrant("mixture", "mixture", lambda song: dict.fromkeys(song.names, song.mixture), bound=True),
+        Entrant("mixture", "mixture", lambda song: dict.fromkeys(song.stems, song.mixture), bound=True),
         Entrant("ideal ratio mask", "irm 4096 1024", ideal_ratio_mask, bound=True),
     ]
 
@@ -29,14 +29,16 @@ def ideal_ratio_mask(song: Song) -> dict[str, Samples]:
     the transform's own grid of frames, so that the result is that of one pass over the song.
     """
     length, context = song.mixture.shape[1], _MASK_STFT.n_fft
-    answer = np.empty_like(song.stems)
+    answer = {name: np.empty_like(song.mixture) for name in song.stems}
     for start in range(0, length, _MASK_SEGMENT):
         low, stop = max(start - context, 0), min(start + _MASK_SEGMENT, length)
-        mixture, stems = song.mixture[:, low : stop + context], song.stems[:, :, low : stop + context]
+        mixture = song.mixture[:, low : stop + context]
+        stems = np.stack([stem[:, low : stop + context] for stem in song.stems.values()])
         magnitudes = np.abs(_MASK_STFT.forward(stems))
         rest = np.abs(_MASK_STFT.forward(mixture - stems.sum(axis=0)))
         spectrum = _MASK_STFT.forward(mixture)
         spectrum /= magnitudes.sum(axis=0) + rest + _TINY
         masked = _MASK_STFT.inverse(magnitudes * spectrum, mixture.shape[1])
-        answer[:, :, start:stop] = masked[:, :, start - low : stop - low]
-    return dict(zip(song.names, answer, strict=True))
+        for name, part in zip(song.stems, masked, strict=True):
+            answer[name][:, start:stop] = part[:, start - low : stop - low]
+    return answer

@@ -51,8 +51,7 @@ def score_stems(song: Song, estimates: Mapping[str, Samples]) -> Scores:
             raise UsageError(
                 f"{name} has shape {samples.shape} and its mixture {song.mixture.shape}; they must be alike"
             )
-    known = dict(zip(song.names, song.stems, strict=True))
-    truth, answers = _folded(known, estimates), _folded(estimates, known)
+    truth, answers = _folded(song.stems, estimates), _folded(estimates, song.stems)
     left_out = {stem: "missing in the data" for stem in answers if stem not in truth}
     left_out |= {stem: "silent in the data" for stem in truth if stem in answers and is_silent(truth[stem])}
     scored = [stem for stem in truth if stem in answers and stem not in left_out]
@@ -111,7 +110,7 @@ def _frame_figures(
         if all(_audible(part, song.mixture) for part in rest):
             references.append(rest[0])
             estimates.append(rest[1])
-    ratios = bss_eval(np.stack(references), np.stack(estimates), window=song.rate)
+    ratios = bss_eval(references, estimates, window=song.rate)
     medians = np.array([median_over_frames(ratio) for ratio in ratios])
     return {
         stem: dict(zip(MEASURES[:4], map(_finite, medians[:, index]), strict=True)) for index, stem in enumerate(stems)

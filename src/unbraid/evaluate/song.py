@@ -16,13 +16,12 @@ from unbraid.signal import Samples
 
 @dataclass(frozen=True)
 class Song:
-    """mixture: ``[channel, time]``. stems: ``[stem, channel, time]``, named by ``names``. sounds: word -> samples."""
+    """mixture: ``[channel, time]``; stems: name -> samples of that shape; sounds: word -> likewise."""
 
     name: str
     rate: int
     mixture: Samples
-    names: tuple[str, ...]
-    stems: Samples
+    stems: dict[str, Samples]
     sounds: dict[str, Samples] = field(default_factory=dict)
 
     @property
@@ -51,11 +50,9 @@ def load_song(track: Track, words: Sequence[str] = ()) -> Song:
         for key in (key for key, files in sums.items() if file in files):
             totals[key] = _plus(totals[key], samples)
     mixture = totals.pop("mixture")
-    stems = np.zeros((len(track.stems), *mixture.shape), np.float32)
-    for index, name in enumerate(track.stems):
-        stems[index] = _fitted(totals.pop(f"stem {name}"), mixture.shape)
+    stems = {name: _fitted(totals.pop(f"stem {name}"), mixture.shape) for name in track.stems}
     sounds = {key.removeprefix("sound "): _fitted(total, mixture.shape) for key, total in totals.items()}
-    return Song(track.name, next(iter(rates)), mixture, tuple(track.stems), stems, sounds)
+    return Song(track.name, next(iter(rates)), mixture, stems, sounds)
 
 
 def _read(file: SoundFile) -> tuple[Samples, int]:
@@ -68,13 +65,15 @@ def _read(file: SoundFile) -> tuple[Samples, int]:
 def _plus(total: Samples, samples: Samples) -> Samples:
     """The sum, as long and as wide as the larger of both; mono goes into all channels."""
     shape = (max(len(total), len(samples)), max(total.shape[1], samples.shape[1]))
-    grown = total if total.shape == shape else _fitted(total, shape)
+    grown = _fitted(total, shape)
     grown[:, : samples.shape[1]] += samples
     return grown
 
 
 def _fitted(samples: Samples, shape: tuple[int, ...]) -> Samples:
     """``samples[channel, time]`` cut or continued to ``shape``; stereo becomes mono by averaging."""
+    if samples.shape == shape:
+        return samples
     fitted = np.zeros(shape, np.float32)
     heard = samples if len(samples) <= len(fitted) else samples.mean(axis=0, keepdims=True)
     length = min(shape[1], samples.shape[1])

@@ -29,6 +29,7 @@ projected signal has to be made. Frames are padded by the length of the filters,
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -53,9 +54,13 @@ class BssEval(NamedTuple):
 
 
 def bss_eval(
-    references: ArrayLike, estimates: ArrayLike, window: int, hop: int | None = None, taps: int = TAPS
+    references: Iterable[ArrayLike],
+    estimates: Iterable[ArrayLike],
+    window: int,
+    hop: int | None = None,
+    taps: int = TAPS,
 ) -> BssEval:
-    """Score ``estimates`` against ``references``, both ``[source, channel, time]``.
+    """Score ``estimates`` against ``references``: arrays ``[source, channel, time]``, or lists of ``[channel, time]``.
 
     ``window`` and ``hop`` (default: ``window``) are in samples; give the rate for museval's frames of 1 s.
     Raises UsageError if the shapes differ or a source is silent from end to end.
@@ -64,8 +69,9 @@ def bss_eval(
     if min(window, hop, taps) < 1:
         raise UsageError(f"window, hop and taps are {window}, {hop} and {taps} samples; each must be 1 or more")
     true, got = validate(references, estimates, silence=False)
-    window = min(window, true.shape[2])
-    starts = range(0, true.shape[2] - window + 1, hop)
+    channels, length = true[0].shape
+    window = min(window, length)
+    starts = range(0, length - window + 1, hop)
     fft_length = _fast_length(window + taps - 1)
     filters = _filter_spectra(*projection_filters(true, got, taps), fft_length)
     scores = np.empty((4, len(true), len(starts)))
@@ -74,7 +80,7 @@ def bss_eval(
         energies = _frame_energies(
             _frame_spectra(true, batch, window, fft_length), _frame_spectra(got, batch, window, fft_length), filters
         )
-        scores[:, :, first : first + len(batch)] = _ratios(energies, channels=true.shape[1])
+        scores[:, :, first : first + len(batch)] = _ratios(energies, channels)
     for index, start in enumerate(starts):
         frame = slice(start, start + window)
         if any(is_silent(source[:, frame]) for source in (*true, *got)):
@@ -103,16 +109,16 @@ def _filter_spectra(every: Float64, own: Float64, fft_length: int) -> NDArray[np
     return spectra
 
 
-def _frame_spectra(sources: Floats, starts: range, window: int, fft_length: int) -> NDArray[np.complex128]:
+def _frame_spectra(sources: Sequence[Floats], starts: range, window: int, fft_length: int) -> NDArray[np.complex128]:
     """The spectra of frames, ``[freq, frame, source * channel]``, scaled so that energies are sums of squares."""
-    flat = sources.reshape(-1, sources.shape[2])
     weight = np.full(fft_length // 2 + 1, np.sqrt(2 / fft_length))  # each bin stands for two, bar the ends
     weight[0] = np.sqrt(1 / fft_length)
     if fft_length % 2 == 0:
         weight[-1] = weight[0]
-    spectra = np.empty((len(weight), len(starts), len(flat)), np.complex128)
+    spectra = np.empty((len(weight), len(starts), len(sources) * len(sources[0])), np.complex128)
     for index, start in enumerate(starts):
-        frame = np.fft.rfft(flat[:, start : start + window].astype(np.float64), fft_length)
+        rows = np.concatenate([source[:, start : start + window] for source in sources]).astype(np.float64)
+        frame = np.fft.rfft(rows, fft_length)
         np.multiply(frame.T, weight[:, None], out=spectra[:, index])
     return spectra
 

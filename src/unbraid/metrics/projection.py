@@ -19,6 +19,7 @@ Source: Vincent, Gribonval, Fevotte, "Performance measurement in blind audio sou
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -31,11 +32,11 @@ _FFT_LENGTH = 8192
 _BLOCKS_AT_ONCE = 16
 
 
-def correlations(first: Floats, second: Floats, lags: int) -> Float64:
-    """``r[a, b, k] = sum_n first[a, n] second[b, n + k]`` for k below ``lags``; signals are ``[channel, time]``."""
+def correlations(first: Sequence[Floats], second: Sequence[Floats], lags: int) -> Float64:
+    """``r[a, b, k] = sum_n first[a][n] second[b][n + k]`` for k below ``lags``; signals ``[time]``, of one length."""
     fft_length = max(_FFT_LENGTH, 1 << (2 * lags).bit_length())
     block = fft_length - lags + 1
-    length = first.shape[1]
+    length = len(first[0])
     product: NDArray[np.complex128] = np.zeros((fft_length // 2 + 1, len(second), len(first)), np.complex128)
     for start in range(0, length, block * _BLOCKS_AT_ONCE):
         starts = range(start, min(start + block * _BLOCKS_AT_ONCE, length), block)
@@ -46,28 +47,29 @@ def correlations(first: Floats, second: Floats, lags: int) -> Float64:
     return lagged[:, :, :lags]
 
 
-def _spectra(signals: Floats, starts: range, length: int, fft_length: int) -> NDArray[np.complex128]:
+def _spectra(signals: Sequence[Floats], starts: range, length: int, fft_length: int) -> NDArray[np.complex128]:
     """The spectra ``[freq, channel, block]`` of the pieces of ``length`` samples at ``starts``, zeros past the end."""
     pieces = np.zeros((len(signals), len(starts), fft_length))
-    for index, start in enumerate(starts):
-        piece = signals[:, start : start + length]
-        pieces[:, index, : piece.shape[1]] = piece
+    for channel, signal in enumerate(signals):
+        for index, start in enumerate(starts):
+            piece = signal[start : start + length]
+            pieces[channel, index, : len(piece)] = piece
     return np.ascontiguousarray(np.fft.rfft(pieces).transpose(2, 0, 1))
 
 
-def projection_filters(references: Floats, estimates: Floats, taps: int) -> tuple[Float64, Float64]:
+def projection_filters(references: Sequence[Floats], estimates: Sequence[Floats], taps: int) -> tuple[Float64, Float64]:
     """The best filters from all references, and from each estimate's own reference, to each estimate.
 
-    Takes ``[source, channel, time]``; gives two arrays ``[source, channel, source, channel, tap]``: from the
+    Takes sources ``[channel, time]``; gives two arrays ``[source, channel, source, channel, tap]``: from the
     channel of a reference (first two axes) to the channel of an estimate. In the second, filters between
     different sources are zero.
     """
-    sources, channels, length = references.shape
+    sources, channels = len(references), len(references[0])
     count = sources * channels
-    flat_references, flat_estimates = references.reshape(count, length), estimates.reshape(count, length)
-    gram = _gram(correlations(flat_references, flat_references, taps))
+    signals, wanted = [row for source in references for row in source], [row for source in estimates for row in source]
+    gram = _gram(correlations(signals, signals, taps))
     gram.flat[:: len(gram) + 1] += np.finfo(np.float64).eps  # as museval: keeps a pivot from being zero
-    cross = correlations(flat_references, flat_estimates, taps).transpose(0, 2, 1).reshape(count * taps, count)
+    cross = correlations(signals, wanted, taps).transpose(0, 2, 1).reshape(count * taps, count)
     own = np.zeros((sources, channels, sources, channels, taps))
     for source in range(sources):
         rows = slice(source * channels * taps, (source + 1) * channels * taps)
