@@ -46,7 +46,7 @@ NETS: dict[str, Callable[[], nn.Module]] = {
     "hdemucs-old": lambda: HDemucs(FOUR, **HYBRID, hybrid_old=True, cac=False),
     "hdemucs-magnitude": lambda: HDemucs(FOUR, **HYBRID, cac=False),
     "hdemucs-bands": lambda: HDemucs(
-        FOUR, **{**HYBRID, "norm_starts": 999}, multi_freqs=[0.2, 0.5], multi_freqs_depth=1
+        FOUR, **{**HYBRID, "norm_starts": 999}, multi_freqs=[0.2, 0.5], multi_freqs_depth=1, cac=False
     ),
     "hdemucs-wiener": lambda: HDemucs(
         FOUR, **HYBRID, cac=False, wiener_iters=2, end_iters=2, wiener_residual=True, dconv_mode=3

@@ -59,13 +59,12 @@ class ConvTasNet(nn.Module):
 
     def forward(self, mix: Tensor) -> Tensor:
         """``mix[batch, channel, time] -> stems[batch, stem, channel, time]``; what no window covers is zero."""
-        length = int(mix.shape[-1])
+        length = mix.shape[-1]
         if length < self.config.window:  # there would be no frame at all
             return self.forward(F.pad(mix, (0, self.config.window - length)))[..., :length]
         heard = self.encoder(mix)
         stems: Tensor = self.decoder(heard[:, None] * self.separator(heard))
-        uncovered = length - int(stems.shape[-1])
-        return F.pad(stems, (0, uncovered)) if uncovered else stems
+        return F.pad(stems, (0, length - stems.shape[-1]))
 
 
 class Transform(nn.Module):

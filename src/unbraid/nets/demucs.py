@@ -75,13 +75,14 @@ class DemucsConfig:
         Down and up again: a layer turns n into ceil((n - kernel) / stride) + 1 steps and back into
         (n - 1) * stride + kernel. Where contexts shrink, every layer must have that much more.
         """
-        length *= 2 if self.resample else 1
+        # While a net is exported, lengths are tensors: not to be changed in place, nor divided when negative.
+        length = 2 * length if self.resample else length
         for _ in range(self.depth):
-            length = max(1, -(-(length - self.kernel) // self.stride) + 1)
-            length += 0 if self.context_padded else 2 * self.context
+            length = (max(length, self.kernel) - self.kernel + self.stride - 1) // self.stride + 1
+            length = length if self.context_padded else length + 2 * self.context
         for _ in range(self.depth):
             length = (length - 1) * self.stride + self.kernel
-        return -(-length // 2) if self.resample else length
+        return (length + 1) // 2 if self.resample else length
 
 
 @dataclass(frozen=True)
@@ -119,9 +120,14 @@ class Demucs(nn.Module):
             return Spec(*facts, normalize="track", silence_exact=config.normalize)
         return DemucsSpec(*facts, normalize="track", silence_exact=config.normalize, config=config)
 
+    @property
+    def samples_a_step(self) -> int:
+        """Samples that one step of the deepest layer stands for."""
+        return int(self.config.stride**self.config.depth // (2 if self.config.resample else 1))
+
     def forward(self, mix: Tensor) -> Tensor:
         """``mix[batch, channel, time] -> stems[batch, stem, channel, time]``."""
-        config, batch, channels, length = self.config, *map(int, mix.shape)
+        config, (batch, channels, length) = self.config, mix.shape
         x, mean, scale = mix, mix.new_zeros(()), mix.new_ones(())
         if config.normalize:
             mean, scale = mean_and_deviation(mix.mean(1, keepdim=True), (2,))
@@ -144,7 +150,7 @@ class Demucs(nn.Module):
         if self.lstm is not None:
             x = self.lstm(x)
         for layer in self.decoder:
-            x = layer(x + _centre(skips.pop(), int(x.shape[-1])))
+            x = layer(x + _centre(skips.pop(), x.shape[-1]))
         return x
 
 
@@ -192,5 +198,5 @@ def _branch(config: DemucsConfig, index: int) -> BranchConfig:
 
 def _centre(x: Tensor, length: int) -> Tensor:
     """The middle ``length`` steps; an odd one is dropped on the right."""
-    start = (int(x.shape[-1]) - length) // 2
+    start = (x.shape[-1] - length) // 2
     return x[..., start : start + length]

@@ -1,6 +1,7 @@
 """A net as a graph for the runtimes without torch: an ONNX file and the JSON with its facts.
 
-The graph has fixed shapes, so the position embeddings and everything else that depends on them alone become constants.
+A net that always works at one length becomes a graph of fixed shapes, in which position embeddings and everything else
+that depends on shapes alone are constants. The others become graphs for inputs of any length.
 Transforms stay outside: of Hybrid Demucs only the core between STFT and inverse is in the graph.
 """
 
@@ -12,7 +13,7 @@ import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +25,28 @@ from unbraid.runtime.facts import FORMAT
 from unbraid.spec import Spec
 
 _OPSET = 17
+_EXAMPLE_STEPS = 256
+"""Length of the example that a net of any length is traced with, in steps of its deepest layer.
+
+Longer than a frame of any LSTM: what is traced with a single frame takes one for all that there can be.
+"""
+
+_AXES = {
+    "mix": ("batch", "channel", "time"),
+    "stft": ("batch", "channel", "part", "freq", "frame"),
+    "wave": ("batch", "stem", "channel", "time"),
+    "spectrum": ("batch", "stem", "channel", "part", "freq", "frame"),
+}
+_OPEN = ("batch", "time", "frame")
+
+
+class _Plan(NamedTuple):
+    """What is traced: a module, an example of its inputs, and the names of its inputs and outputs."""
+
+    module: nn.Module
+    example: tuple[Tensor, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
 
 
 def export(net: nn.Module, spec: Spec, folder: Path, card: dict[str, Any] | None = None) -> Path:
@@ -33,35 +56,46 @@ def export(net: nn.Module, spec: Spec, folder: Path, card: dict[str, Any] | None
     ModelError if the net cannot be exported, OutputError if the folder cannot be written.
     """
     net = net.cpu().eval()
-    length = spec.valid_length(spec.segment)
+    length = spec.segment
+    if not spec.fixed_length:
+        length = spec.valid_length(_EXAMPLE_STEPS * int(getattr(net, "samples_a_step", 1 << 6)))
+    mix = torch.zeros(1, spec.channels, length)
+    plan = _Plan(net, (mix,), ("mix",), ("wave",))
+    front, facts = "wave", dict(card or {})
     if isinstance(net, HybridUNet):
         _check_exportable(net, spec)
-        module: nn.Module = _Core(net)
-        mix = torch.zeros(1, spec.channels, length)
-        inputs: tuple[Tensor, ...] = (mix, analyse(mix, net.hybrid.n_fft))
-        names, outputs, front = ["mix", "stft"], ["wave", "spectrum"], "both"
-    else:
-        module, inputs = net, (torch.zeros(1, spec.channels, length),)
-        names, outputs, front = ["mix"], ["wave"], "wave"
-    facts: dict[str, Any] = {
+        n_fft = net.hybrid.n_fft
+        plan = _Plan(_Core(net), (mix, analyse(mix, n_fft)), ("mix", "stft"), ("wave", "spectrum"))
+        front = "both"
+        facts["stft"] = {"n_fft": n_fft, "hop": n_fft // 4, "window": "hann", "pad": "demucs", "normalized": True}
+    facts |= {
         "format": FORMAT,
         "name": spec.name,
         "graph": f"{spec.name}.onnx",
         "rate": spec.rate,
         "channels": spec.channels,
         "stems": list(spec.stems),
-        "segment": length,
+        "segment": spec.valid_length(spec.segment),
         "front": front,
         "answer": front,
         "normalize": spec.normalize,
         "scale_equivariant": spec.scale_equivariant,
         "silence_exact": spec.silence_exact,
-        **(card or {}),
     }
-    if isinstance(net, HybridUNet):
-        n_fft = net.hybrid.n_fft
-        facts["stft"] = {"n_fft": n_fft, "hop": n_fft // 4, "window": "hann", "pad": "demucs", "normalized": True}
-    return _write(folder, facts, lambda path: _trace(module, inputs, names, outputs, path))
+    if not spec.fixed_length:
+        facts["lengths"] = _lengths(spec)
+    open_axes = () if spec.fixed_length else _OPEN
+    return _write(folder, facts, lambda path: _trace(plan, open_axes, path))
+
+
+def _lengths(spec: Spec) -> dict[str, int]:
+    """What a graph for any length may be given: ``first``, ``first + step``, ``first + 2 * step`` ... samples.
+
+    ``segment`` is what the net is to answer for at once; beside it, as if the graph were one of fixed shape, stands the
+    next length that it may be given.
+    """
+    first = spec.valid_length(1)
+    return {"segment": spec.segment, "first": first, "step": spec.valid_length(first + 1) - first}
 
 
 class _Core(nn.Module):
@@ -105,18 +139,23 @@ def _partial(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}.part")
 
 
-def _trace(module: nn.Module, inputs: tuple[Tensor, ...], names: list[str], outputs: list[str], path: Path) -> None:
+def _trace(plan: _Plan, open_axes: tuple[str, ...], path: Path) -> None:
+    axes = {
+        name: {index: axis for index, axis in enumerate(_AXES[name]) if axis in open_axes}
+        for name in (*plan.inputs, *plan.outputs)
+    }
     with warnings.catch_warnings(), torch.inference_mode():
         # The newer exporter takes a minute where the older one takes seconds, and unrolls LSTM layers step by step;
-        # the older one warns of its age, and of shapes becoming constants, which is what is wanted here.
+        # the older one warns of its age, and of every shape that it takes for a constant.
         warnings.simplefilter("ignore")
         try:
             torch.onnx.export(
-                module,
-                inputs,
+                plan.module,
+                plan.example,
                 str(path),
-                input_names=names,
-                output_names=outputs,
+                input_names=plan.inputs,
+                output_names=plan.outputs,
+                dynamic_axes=axes if open_axes else None,
                 opset_version=_OPSET,
                 dynamo=False,
             )

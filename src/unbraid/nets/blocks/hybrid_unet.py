@@ -155,6 +155,12 @@ class HybridUNet(nn.Module):
                 0, DecoderLayer(given, answered, shape, config.context, up, last=outermost, lone=level.joins)
             )
 
+    @property
+    def samples_a_step(self) -> int:
+        """Samples that one step of the deepest layer stands for."""
+        config, inner = self.hybrid, len(self.encoder) - len(self.tencoder)
+        return int(config.n_fft // 4 * config.time_stride**inner)
+
     def bottleneck(self, spectrum: Tensor, wave: Tensor) -> tuple[Tensor, Tensor]:
         """What happens between encoder and decoder; shapes are kept."""
         raise NotImplementedError
@@ -177,7 +183,7 @@ class HybridUNet(nn.Module):
         spectrum, spectrum_mean, spectrum_scale = _standardise(heard)
         wave, wave_mean, wave_scale = _standardise(mix)
         spectrum, wave = self._through(spectrum, wave)
-        batch, stems, channels = len(mix), len(config.stems), config.audio_channels
+        batch, stems, channels = mix.shape[0], len(config.stems), config.audio_channels
         wave = wave.view(batch, stems, channels, -1) * wave_scale[:, None] + wave_mean[:, None]
         spectrum = spectrum.view(batch, stems, -1, *spectrum.shape[-2:])
         spectrum = spectrum * spectrum_scale[:, None] + spectrum_mean[:, None]
