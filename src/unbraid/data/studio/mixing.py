@@ -86,9 +86,9 @@ def mastered(parts: Sequence[Part], loudness_lufs: float) -> list[Part]:
     measured = _lufs(mix)
     if not np.isfinite(measured):
         return list(parts)
-    peaks = np.abs(mix).max(axis=0)
-    for part in parts:
-        peaks = np.maximum(peaks, np.abs(part.samples).max(axis=0))
+    peaks = np.zeros(mix.shape[1], np.float32)
+    for channel in (*mix, *(channel for part in parts for channel in part.samples)):
+        np.maximum(peaks, np.abs(channel), out=peaks)
     gain = 10 ** ((loudness_lufs - measured) / 20)
     for _ in range(2):
         curve = limiter_curve(peaks * np.float32(gain), _CEILING) * np.float32(gain)
@@ -100,7 +100,10 @@ def mastered(parts: Sequence[Part], loudness_lufs: float) -> list[Part]:
 
 
 def _sum(parts: Sequence[Part]) -> Samples:
-    return np.asarray(np.sum([part.samples for part in parts], axis=0, dtype=np.float32))
+    total = np.zeros_like(parts[0].samples)
+    for part in parts:
+        total += part.samples
+    return total
 
 
 def _lufs(mix: Samples) -> float:

@@ -60,10 +60,11 @@ def play(sound: StringSound, notes: Sequence[Note], seconds: float, rng: np.rand
     """The notes, both channels alike, ``[2, time]``. Plucks of one pitch, force and kind come in two renderings."""
     samples = np.zeros(round(seconds * RATE), np.float32)
     plucks: dict[tuple[int, int, bool, int], Mono] = {}
+    longest_s = min(max((note.end_s - note.start_s for note in notes), default=0.0) + 0.1, _LONGEST_S)
     for number, note in enumerate(notes):
         key = (note.pitch, note.velocity // 24, note.muted, number % 2)
         if key not in plucks:
-            plucks[key] = _pluck(sound, note.pitch, note.velocity // 24 * 24 + 12, note.muted, rng)
+            plucks[key] = _pluck(sound, note.pitch, note.velocity // 24 * 24 + 12, note.muted, longest_s, rng)
         start = int(note.start_s * RATE)
         held = int((note.end_s - note.start_s) * RATE)
         wave = _released(plucks[key], held)[: max(len(samples) - start, 0)]
@@ -73,7 +74,9 @@ def play(sound: StringSound, notes: Sequence[Note], seconds: float, rng: np.rand
     return np.stack([samples, samples])
 
 
-def _pluck(sound: StringSound, pitch: int, velocity: int, muted: bool, rng: np.random.Generator) -> Mono:
+def _pluck(
+    sound: StringSound, pitch: int, velocity: int, muted: bool, longest_s: float, rng: np.random.Generator
+) -> Mono:
     """One string let ring: y[n] = x[n] + g (h * y)[n - period], h a three-tap low-pass and a fraction of a sample."""
     frequency = hertz(pitch)
     period = RATE / frequency - 1.0  # the low-pass delays by one sample
@@ -83,7 +86,7 @@ def _pluck(sound: StringSound, pitch: int, velocity: int, muted: bool, rng: np.r
     ring_s = 0.25 if muted else sound.ring_s * (110 / frequency) ** 0.5
     gain = 10 ** (-3 / max(ring_s * frequency, 1.0))
     taps = gain * np.convolve([damping / 2, 1 - damping, damping / 2], [1 - part, part])
-    length = int(min(ring_s, 0.5 if muted else _LONGEST_S) * RATE)
+    length = int(min(ring_s, 0.5 if muted else longest_s) * RATE)
     wave = np.zeros(length + whole + 8)
     burst = _excitation(sound, whole, velocity, muted, rng)
     wave[4 : 4 + len(burst)] = burst
