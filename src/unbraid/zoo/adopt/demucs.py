@@ -8,13 +8,11 @@ or not a number. The net is first made without memory, so that a file cannot ask
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from unbraid.errors import ModelError
@@ -25,17 +23,16 @@ from unbraid.nets.htdemucs import HTDemucs, HTDemucsConfig
 from unbraid.spec import Spec
 from unbraid.zoo.adopt import demucs_fields as tables
 from unbraid.zoo.adopt.arguments import config_from, seconds
+from unbraid.zoo.adopt.weights import State, load_strictly
 from unbraid.zoo.diffq import decode
 from unbraid.zoo.guard import Package
 from unbraid.zoo.guard_names import reason, shown
 
 Net = Demucs | HDemucs | HTDemucs | ConvTasNet
 Config = DemucsConfig | HDemucsConfig | HTDemucsConfig | ConvTasNetConfig
-_State = Mapping[str, NDArray[Any]]
 
 _STEMS = ("drums", "bass", "other", "vocals")
 _NEVER = 1 << 20
-_NAMED_AT_MOST = 3
 
 
 def build(package: Package, name: str = "demucs", segment_s: float | None = None) -> tuple[Net, Spec]:
@@ -54,7 +51,7 @@ def build(package: Package, name: str = "demucs", segment_s: float | None = None
         state = _current_names(net, package.state)
         if package.quantized is not None:
             state = decode(package.quantized, [(key, tuple(value.shape)) for key, value in net.named_parameters()])
-        _load(net, state)
+        load_strictly(net, state)
         return net, net.spec(name)
     except ModelError as error:
         raise ModelError(f"{name}: refused: the checkpoint {error}") from error
@@ -167,17 +164,17 @@ def _config_from_shapes(package: Package) -> Config:
     raise ModelError("does not say what net its weights belong to")
 
 
-def _hidden(state: _State) -> int:
+def _hidden(state: State) -> int:
     return _shape(state, "separator.network.2.0.0.net.0.weight", 3)[0]
 
 
-def _shape(state: _State, name: str, axes: int) -> tuple[int, ...]:
+def _shape(state: State, name: str, axes: int) -> tuple[int, ...]:
     if name not in state or state[name].ndim != axes:
         raise ModelError(f"lacks {name}, or it has another number of axes than {axes}")
     return state[name].shape
 
 
-def _count(state: _State, pattern: str) -> int:
+def _count(state: State, pattern: str) -> int:
     """How many different numbers ``pattern`` finds in the names of the weights."""
     return len({match[1] for name in state if (match := re.match(pattern, name))})
 
@@ -197,7 +194,7 @@ def _empty(config: Config) -> Net:
         raise ModelError(f"has arguments that make no net ({reason(error)})") from error
 
 
-def _current_names(net: nn.Module, state: _State) -> _State:
+def _current_names(net: nn.Module, state: State) -> State:
     """Weights under the names of today: before version 3 there was no norm between convolution and activation."""
     if not isinstance(net, Demucs):
         return state
@@ -206,25 +203,3 @@ def _current_names(net: nn.Module, state: _State) -> _State:
         new = re.sub(r"^((?:en|de)coder\.\d+)\.2\.(weight|bias)$", r"\1.3.\2", name)
         renamed[name if new in state else new] = value
     return renamed
-
-
-def _load(net: nn.Module, state: _State) -> None:
-    wanted = net.state_dict()
-    _refuse("lacks", wanted.keys() - state.keys())
-    _refuse("holds, beyond what the net has,", state.keys() - wanted.keys())
-    _refuse(
-        "has the wrong shape for",
-        {f"{name} {list(state[name].shape)}" for name, value in wanted.items() if state[name].shape != value.shape},
-    )
-    _refuse("holds no floating point numbers for", {name for name, value in state.items() if value.dtype.kind != "f"})
-    _refuse("holds NaN or infinity in", {name for name, value in state.items() if not np.isfinite(value).all()})
-    tensors = {name: torch.from_numpy(np.array(value, np.float32)) for name, value in state.items()}
-    net.load_state_dict(tensors, strict=True, assign=True)
-    net.eval()
-
-
-def _refuse(what: str, names: set[str]) -> None:
-    if names:
-        more = f" and {len(names) - _NAMED_AT_MOST} more" if len(names) > _NAMED_AT_MOST else ""
-        listed = ", ".join(shown(name) for name in sorted(names)[:_NAMED_AT_MOST])
-        raise ModelError(f"{what} {listed}{more}")

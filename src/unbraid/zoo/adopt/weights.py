@@ -1,0 +1,51 @@
+"""Weights of a foreign file into one of our nets: nothing may be missing, left over, of another shape, or no number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from unbraid.errors import ModelError
+from unbraid.zoo.guard_names import shown
+
+State = Mapping[str, NDArray[Any]]
+"""Name -> weights, as zoo/guard reads them."""
+
+_NAMED_AT_MOST = 3
+
+
+def load_strictly(net: nn.Module, state: State) -> None:
+    """Fill ``net`` with ``state``, whose names are the net's own, and set it to evaluation.
+
+    Raises ModelError, whose message continues a sentence that begins with the file's name.
+    """
+    wanted = net.state_dict()
+    refuse("lacks", wanted.keys() - state.keys())
+    refuse("holds, beyond what the net has,", state.keys() - wanted.keys())
+    refuse(
+        "has the wrong shape for",
+        {f"{name} {list(state[name].shape)}" for name, value in wanted.items() if state[name].shape != value.shape},
+    )
+    floating = {name for name, value in wanted.items() if value.is_floating_point()}
+    refuse("holds no floating point numbers for", {name for name in floating if state[name].dtype.kind != "f"})
+    refuse("holds no whole numbers for", {name for name in wanted.keys() - floating if state[name].dtype.kind != "i"})
+    refuse("holds NaN or infinity in", {name for name in floating if not np.isfinite(state[name]).all()})
+    tensors = {
+        name: torch.from_numpy(np.array(value, np.float32 if name in floating else value.dtype))
+        for name, value in state.items()
+    }
+    net.load_state_dict(tensors, strict=True, assign=True)
+    net.eval()
+
+
+def refuse(what: str, names: set[str]) -> None:
+    """Raise ModelError that the file does ``what`` to ``names``, if there are any; the first few are told."""
+    if names:
+        more = f" and {len(names) - _NAMED_AT_MOST} more" if len(names) > _NAMED_AT_MOST else ""
+        listed = ", ".join(shown(name) for name in sorted(names)[:_NAMED_AT_MOST])
+        raise ModelError(f"{what} {listed}{more}")
