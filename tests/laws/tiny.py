@@ -27,6 +27,8 @@ SIZES: dict[str, dict[str, Any]] = {
         **{"branch_attention": 2, "branch_lstm": 2},
     },
     "htdemucs": {"segment": 4001, "n_fft": 256, "channels": 8, "depth": 2, "norm_starts": 1, "layers": 3, "heads": 2},
+    "unet": {"segment": 31 * 64, "n_fft": 256, "hop": 64, "bins": 96, "filters": (4, 8, 8)},
+    "waveunet": {"segment": 4001, "levels": 4, "features": 8, "growth": "add"},
 }
 BUNDLED = "bundled"
 NAMES = (*sorted(NETS), BUNDLED)

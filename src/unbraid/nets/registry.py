@@ -32,6 +32,8 @@ NETS: dict[str, Entry] = {
     "demucs": Entry("unbraid.nets.demucs", "DemucsConfig", "Demucs"),
     "hdemucs": Entry("unbraid.nets.hdemucs", "HDemucsConfig", "HDemucs"),
     "htdemucs": Entry("unbraid.nets.htdemucs", "HTDemucsConfig", "HTDemucs"),
+    "unet": Entry("unbraid.nets.unet", "UNetConfig", "UNet"),
+    "waveunet": Entry("unbraid.nets.waveunet", "WaveUNetConfig", "WaveUNet"),
 }
 
 
