@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
+import numpy as np
 import torch
 
-from unbraid.engine.contract import Separator
+from unbraid.engine.contract import Separated, Separator
 from unbraid.nets.registry import NETS, classes
 from unbraid.runtime.torch import TorchSeparator
+from unbraid.runtime.torch_asked import AskedSeparator
+from unbraid.signal import Samples
 from unbraid.zoo.load import load
 
 SIZES: dict[str, dict[str, Any]] = {
+    "audiosep": {"segment": 4001, "n_fft": 128, "hop": 20, "widths": (4, 4, 4, 4, 4, 4), "embedding": 8},
     "compact": {
         **{"n_fft": 256, "hop": 64, "segment": 64 * 31, "bands": ((4, 4, 1), (3, 8, 1), (3, 15, 2))},
         **{"width": 8, "hidden": 8, "blocks": 2, "mixer": 8, "head": 8},
@@ -42,4 +47,20 @@ def separator(name: str) -> Separator:
     config, net = classes(name)
     torch.manual_seed(0)
     built = net(config(**SIZES[name])).eval()
-    return TorchSeparator(built, built.spec(name))
+    spec = built.spec(name)
+    return TorchSeparator(built, spec) if spec.stems else Asking(AskedSeparator(built, spec))
+
+
+class Asking:
+    """A separator that answers nothing but queries, as one of two stems: it always asks for the same two sounds."""
+
+    def __init__(self, separator: Separator) -> None:
+        assert separator.spec.embedding is not None
+        self._separator = separator
+        self._queries = np.random.default_rng(0).standard_normal((2, separator.spec.embedding)).astype(np.float32)
+        self.spec = replace(separator.spec, stems=("first", "second"), embedding=None)
+
+    def __call__(self, mix: Samples, queries: Samples | None = None) -> Separated:
+        asked = self._separator(mix, np.repeat(self._queries[None], len(mix), 0)).asked
+        assert queries is None and asked is not None
+        return Separated(asked)

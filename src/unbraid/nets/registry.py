@@ -4,7 +4,8 @@ A net is a plain ``torch.nn.Module`` built from one frozen dataclass, its config
 
 - ``config``: the dataclass it was built from; only JSON values in it, so that it can lie beside the weights;
 - ``spec(name) -> Spec``: its facts;
-- ``forward(mix[batch, channel, time]) -> stems[batch, stem, channel, time]``.
+- ``forward(mix[batch, channel, time]) -> stems[batch, stem, channel, time]``; a net without fixed stems takes
+  ``queries[batch, query, embedding]`` too and gives ``asked[batch, query, channel, time]``.
 
 Adding a net is one file, one line here, one file in zoo/adopt if others' weights exist, one parity test.
 The tests of shape, length, silence, save and load, batch invariance and export run over this table.
@@ -27,6 +28,7 @@ class Entry(NamedTuple):
 
 
 NETS: dict[str, Entry] = {
+    "audiosep": Entry("unbraid.nets.audiosep", "AudioSepConfig", "AudioSep"),
     "compact": Entry("unbraid.nets.compact", "CompactConfig", "Compact"),
     "convtasnet": Entry("unbraid.nets.convtasnet", "ConvTasNetConfig", "ConvTasNet"),
     "demucs": Entry("unbraid.nets.demucs", "DemucsConfig", "Demucs"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any, Literal
 
@@ -61,21 +61,25 @@ class TorchSeparator:
     def __call__(self, mix: Samples, queries: Samples | None = None) -> Separated:
         if queries is not None:
             raise ModelError(f"model {self._spec.name!r} takes no queries")
+        return Separated(self._answer(mix))
+
+    def _answer(self, *inputs: Samples) -> Samples:
+        """What the net makes of ``inputs``."""
         try:
-            stems = self._run(mix, self._half)
-            if self._half and not np.isfinite(stems).all():
-                stems = self._run(mix, False)
+            answer = self._run(inputs, self._half)
+            if self._half and not np.isfinite(answer).all():
+                answer = self._run(inputs, False)
         except torch.OutOfMemoryError as error:
             raise ModelError(
                 f"model {self._spec.name!r} needs more memory than {self._device} has free; use --device cpu"
             ) from error
-        return Separated(stems)
+        return answer
 
-    def _run(self, mix: Samples, half: bool) -> Samples:
+    def _run(self, inputs: Sequence[Samples], half: bool) -> Samples:
         context: Any = torch.autocast(self._device.type, torch.float16) if half else nullcontext()
         with _threads(self._threads if self._device.type == "cpu" else None), torch.inference_mode(), context:
-            stems = self._net(torch.from_numpy(np.array(mix)).to(self._device))
-            answer: Samples = stems.float().cpu().numpy()
+            given = [torch.from_numpy(np.array(each)).to(self._device) for each in inputs]
+            answer: Samples = self._net(*given).float().cpu().numpy()
             return answer
 
 

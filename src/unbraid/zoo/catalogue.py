@@ -68,8 +68,10 @@ def names() -> tuple[str, ...]:
 
 
 def find(name: str) -> Entry:
-    """The model called ``name``. Raises UsageError, with the names that are most like it."""
+    """The model called ``name``. Raises UsageError, with the names that are like it, or with what to do by hand."""
     table = _read()
+    if name in table["by_path"]:
+        raise UsageError(_by_hand(name, table["by_path"][name]))
     if name not in table["model"]:
         like = difflib.get_close_matches(name, table["model"], 3, 0.5) or list(table["model"])[:4]
         raise UsageError(f"no model is called {name!r}; did you mean {', '.join(like)}? `unbraid models` lists all")
@@ -101,6 +103,14 @@ def _entry(name: str, row: dict[str, Any], table: dict[str, Any]) -> Entry:
         sdr_db=row.get("sdr", {}),
         sdr_on=row.get("on", "MUSDB18-HQ"),
         musdb_test_seen=row.get("musdb_test_seen", False),
+    )
+
+
+def _by_hand(name: str, row: dict[str, Any]) -> str:
+    files = ", ".join(f"{file['name']} ({file['size']}) from {file['at']}" for file in row["files"])
+    return (
+        f"model {name!r} is not fetched by unbraid, since its authors publish no checksum; get {files} and give its "
+        f"path instead of the name. Licence: {row['licence']}"
     )
 
 

@@ -1,7 +1,8 @@
 """Checkpoints of other programs as separators: one file, or a bag of several.
 
 On the CPU a net runs as a graph, which is faster than torch and needs none; the graph is exported once and kept beside
-the weights, under the checksum of the checkpoint. On a GPU, and for nets that no graph can express, torch runs it.
+the weights, under the checksum of the checkpoint. On a GPU, and for nets that no graph can express, torch runs it. So
+does it for nets that answer queries, with which comes an encoder of words and clips.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from unbraid.engine.contract import Separator
 from unbraid.engine.refine import Member
-from unbraid.errors import MissingExtra, ModelError, OutputError
+from unbraid.errors import MissingExtra, ModelError, OutputError, UsageError
 from unbraid.runtime.facts import read_facts
 from unbraid.runtime.pick import Runtime, run_graph
 from unbraid.zoo.bag import Bag
@@ -24,8 +25,12 @@ from unbraid.zoo.guard import read_checkpoint
 from unbraid.zoo.home import home
 
 if TYPE_CHECKING:
+    from unbraid.nets.audiosep import AudioSep
+    from unbraid.runtime.torch_clap import ClapEncoder
     from unbraid.spec import Spec
-    from unbraid.zoo.adopt.demucs import Net
+    from unbraid.zoo.adopt.demucs import Net as DemucsNet
+
+    Net = DemucsNet | AudioSep
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 SUFFIXES = (".th", ".pt", ".ckpt", ".safetensors", ".gz")
@@ -50,11 +55,12 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Bagged:
-    """A bag ready to run. identity: changes with the weights. runtime: what computes it."""
+    """A bag ready to run. identity: changes with the weights. runtime: what computes it. encoder: makes queries."""
 
     members: tuple[Member, ...]
     identity: str
     runtime: str
+    encoder: ClapEncoder | None = None
 
 
 def needed(bag: Bag, stems: Sequence[str], wanted: Sequence[str]) -> list[int]:
@@ -80,7 +86,16 @@ def load_bag(name: str, files: dict[int, Checkpoint], bag: Bag, runtime: Runtime
         tuple(Member(separator, rows[order], order) for order, (separator, _) in loaded.items()),
         identity.hexdigest(),
         ", ".join(dict.fromkeys(used for _, used in loaded.values())),
+        _encoder(next(iter(files.values())).path, specs[0]),
     )
+
+
+def _encoder(path: Path, spec: Spec) -> ClapEncoder | None:
+    if spec.stems or spec.embedding is None:
+        return None
+    from unbraid.zoo.encoder import clap_encoder
+
+    return clap_encoder(path, spec.embedding)
 
 
 def _separator(name: str, file: Checkpoint, runtime: Runtime, device: Device) -> tuple[Separator, str]:
@@ -89,6 +104,10 @@ def _separator(name: str, file: Checkpoint, runtime: Runtime, device: Device) ->
     kept = home() / "graphs" / file.key() / f"{name}.json"
     if not kept.exists():
         net, spec = _net(name, file)
+        if not spec.stems:
+            if runtime != "auto":
+                raise UsageError(f"model {name!r} answers queries, which only torch runs; use --runtime auto or torch")
+            return _placed(net, spec, device)
         try:
             _export(net, spec, kept.parent)
         except ModelError:
@@ -103,19 +122,26 @@ def _separator(name: str, file: Checkpoint, runtime: Runtime, device: Device) ->
 
 
 def _in_torch(name: str, file: Checkpoint, device: Device) -> tuple[Separator, str]:
-    net, spec = _net(name, file)
+    return _placed(*_net(name, file), device)
+
+
+def _placed(net: Net, spec: Spec, device: Device) -> tuple[Separator, str]:
     from unbraid.runtime.torch import TorchSeparator, pick_device
+    from unbraid.runtime.torch_asked import AskedSeparator
 
     where = pick_device(device)
-    return TorchSeparator(net, spec, where), f"torch on {where}"
+    kind = TorchSeparator if spec.stems else AskedSeparator
+    return kind(net, spec, where), f"torch on {where}"
 
 
 def _net(name: str, file: Checkpoint) -> tuple[Net, Spec]:
     package = read_checkpoint(file.path)
     _need_torch(name)
-    from unbraid.zoo.adopt.demucs import build
+    from unbraid.zoo.adopt import audiosep, demucs
 
-    return build(package, name, file.segment_s)
+    if audiosep.is_audiosep(package):
+        return audiosep.build(package, name)
+    return demucs.build(package, name, file.segment_s)
 
 
 def _export(net: Net, spec: Spec, folder: Path) -> Path:

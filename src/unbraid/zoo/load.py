@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from unbraid.engine.refine import Member
 from unbraid.errors import ModelError, UsageError
@@ -17,13 +17,17 @@ from unbraid.zoo.checkpoint import SUFFIXES, Checkpoint, Device, load_bag, neede
 from unbraid.zoo.fetch import OnBytes, fetch_weights
 from unbraid.zoo.home import home
 
+if TYPE_CHECKING:
+    from unbraid.runtime.torch_clap import ClapEncoder
+
 
 @dataclass(frozen=True)
 class Loaded:
     """A model ready to run.
 
     name: for the screen and the folder. members: the separators and their weights for each stem.
-    identity: changes whenever the weights do. runtime: what computes it. card: facts for the screen.
+    identity: changes whenever the weights do. runtime: what computes it. card: facts for the screen. encoder: makes
+    queries of words and clips, for a model that has its own.
     """
 
     name: str
@@ -31,6 +35,7 @@ class Loaded:
     identity: str
     runtime: str
     card: dict[str, Any] = field(default_factory=dict)
+    encoder: ClapEncoder | None = None
 
 
 def load(
@@ -82,7 +87,7 @@ def _graph(path: Path, runtime: Runtime, device: Device) -> Loaded:
 
 def _bag(name: str, files: dict[int, Checkpoint], bag: Bag, runtime: Runtime, device: Device) -> Loaded:
     bagged = load_bag(name, files, bag, runtime, device)
-    return Loaded(name, bagged.members, bagged.identity, bagged.runtime)
+    return Loaded(name, bagged.members, bagged.identity, bagged.runtime, encoder=bagged.encoder)
 
 
 def _beside(bag: Path, signature: str) -> Path:

@@ -23,7 +23,7 @@ from unbraid.nets.htdemucs import HTDemucs, HTDemucsConfig
 from unbraid.spec import Spec
 from unbraid.zoo.adopt import demucs_fields as tables
 from unbraid.zoo.adopt.arguments import config_from, seconds
-from unbraid.zoo.adopt.weights import State, load_strictly
+from unbraid.zoo.adopt.weights import State, count, load_strictly, shape
 from unbraid.zoo.diffq import decode
 from unbraid.zoo.guard import Package
 from unbraid.zoo.guard_names import reason, shown
@@ -148,35 +148,24 @@ def _config_from_shapes(package: Package) -> Config:
         return _demucs_old({"sources": _STEMS})
     state = package.state
     if "separator.network.0.gamma" in state and "encoder.conv1d_U.weight" in state:
-        filters, channels, window = _shape(state, "encoder.conv1d_U.weight", 3)
-        bottleneck, hidden = _shape(state, "separator.network.1.weight", 3)[0], _hidden(state)
+        filters, channels, window = shape(state, "encoder.conv1d_U.weight", 3)
+        bottleneck, hidden = shape(state, "separator.network.1.weight", 3)[0], _hidden(state)
         repeats, blocks = (
-            _count(state, r"separator\.network\.2\.(\d+)\."),
-            _count(state, r"separator\.network\.2\.0\.(\d+)\."),
+            count(state, r"separator\.network\.2\.(\d+)\."),
+            count(state, r"separator\.network\.2\.0\.(\d+)\."),
         )
         sizes = {"N": filters, "L": window, "B": bottleneck, "H": hidden, "X": blocks, "R": repeats}
         return _conv_tasnet({"sources": _STEMS, "audio_channels": channels, **sizes})
     if "encoder.0.0.weight" in state and "lstm.linear.weight" in state:
-        width, channels, _ = _shape(state, "encoder.0.0.weight", 3)
-        depth, layers = _count(state, r"encoder\.(\d+)\."), _count(state, r"lstm\.lstm\.weight_ih_l(\d+)$")
+        width, channels, _ = shape(state, "encoder.0.0.weight", 3)
+        depth, layers = count(state, r"encoder\.(\d+)\."), count(state, r"lstm\.lstm\.weight_ih_l(\d+)$")
         sizes = {"channels": width, "audio_channels": channels, "depth": depth, "lstm_layers": layers}
         return _demucs_old({"sources": _STEMS, **sizes})
     raise ModelError("does not say what net its weights belong to")
 
 
 def _hidden(state: State) -> int:
-    return _shape(state, "separator.network.2.0.0.net.0.weight", 3)[0]
-
-
-def _shape(state: State, name: str, axes: int) -> tuple[int, ...]:
-    if name not in state or state[name].ndim != axes:
-        raise ModelError(f"lacks {name}, or it has another number of axes than {axes}")
-    return state[name].shape
-
-
-def _count(state: State, pattern: str) -> int:
-    """How many different numbers ``pattern`` finds in the names of the weights."""
-    return len({match[1] for name in state if (match := re.match(pattern, name))})
+    return shape(state, "separator.network.2.0.0.net.0.weight", 3)[0]
 
 
 def _empty(config: Config) -> Net:

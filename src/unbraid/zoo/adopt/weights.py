@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,23 +25,44 @@ def load_strictly(net: nn.Module, state: State) -> None:
 
     Raises ModelError, whose message continues a sentence that begins with the file's name.
     """
-    wanted = net.state_dict()
+    check_strictly(net, state)
+    floating = _floating(net)
+    tensors = {
+        name: torch.from_numpy(np.array(value, np.float32 if name in floating else np.int64))
+        for name, value in state.items()
+    }
+    net.load_state_dict(tensors, strict=True, assign=True)
+    net.eval()
+
+
+def check_strictly(net: nn.Module, state: State) -> None:
+    """Raise ModelError if ``state`` does not fit ``net``, which may be one without memory."""
+    wanted, floating = net.state_dict(), _floating(net)
     refuse("lacks", wanted.keys() - state.keys())
     refuse("holds, beyond what the net has,", state.keys() - wanted.keys())
     refuse(
         "has the wrong shape for",
         {f"{name} {list(state[name].shape)}" for name, value in wanted.items() if state[name].shape != value.shape},
     )
-    floating = {name for name, value in wanted.items() if value.is_floating_point()}
     refuse("holds no floating point numbers for", {name for name in floating if state[name].dtype.kind != "f"})
     refuse("holds no whole numbers for", {name for name in wanted.keys() - floating if state[name].dtype.kind != "i"})
     refuse("holds NaN or infinity in", {name for name in floating if not np.isfinite(state[name]).all()})
-    tensors = {
-        name: torch.from_numpy(np.array(value, np.float32 if name in floating else value.dtype))
-        for name, value in state.items()
-    }
-    net.load_state_dict(tensors, strict=True, assign=True)
-    net.eval()
+
+
+def _floating(net: nn.Module) -> set[str]:
+    return {name for name, value in net.state_dict().items() if value.is_floating_point()}
+
+
+def shape(state: State, name: str, axes: int) -> tuple[int, ...]:
+    """The shape of the weights ``name``, which must have so many axes."""
+    if name not in state or state[name].ndim != axes:
+        raise ModelError(f"lacks {name}, or it has another number of axes than {axes}")
+    return state[name].shape
+
+
+def count(state: State, pattern: str) -> int:
+    """How many different numbers ``pattern`` finds in the names of the weights."""
+    return len({match[1] for name in state if (match := re.match(pattern, name))})
 
 
 def refuse(what: str, names: set[str]) -> None:

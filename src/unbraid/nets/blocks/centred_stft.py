@@ -1,0 +1,35 @@
+"""The short-time Fourier transform of AudioSep in torch: Hann window, frames centred on multiples of the hop.
+
+The signal is reflected at its edges by half a window. Spectra are complex, ``[row, freq, frame]``, with
+``n_fft // 2 + 1`` frequencies and ``time // hop + 1`` frames.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def analyse(signal: Tensor, n_fft: int, hop: int) -> Tensor:
+    """``[row, time] -> [row, freq, frame]``; ``time`` must exceed ``n_fft // 2``, see :func:`grown`."""
+    if signal.device.type == "mps":  # complex numbers are not complete there
+        return analyse(signal.cpu(), n_fft, hop).to(signal.device)
+    return torch.stft(signal.float(), n_fft, hop, window=_window(signal, n_fft), return_complex=True)
+
+
+def synthesise(spectrum: Tensor, length: int, hop: int) -> Tensor:
+    """``[row, freq, frame] -> [row, length]``, the inverse of :func:`analyse`: overlap-add over the squared window."""
+    if spectrum.device.type == "mps":
+        return synthesise(spectrum.cpu(), length, hop).to(spectrum.device)
+    n_fft = 2 * (spectrum.shape[1] - 1)
+    return torch.istft(spectrum, n_fft, hop, window=_window(spectrum.real, n_fft), length=length)
+
+
+def grown(signal: Tensor, n_fft: int) -> Tensor:
+    """``signal[row, time]`` with zeros behind it until it is long enough to be reflected."""
+    return F.pad(signal, (0, max(0, n_fft // 2 + 1 - signal.shape[-1])))
+
+
+def _window(like: Tensor, n_fft: int) -> Tensor:
+    return torch.hann_window(n_fft, device=like.device)
