@@ -145,7 +145,7 @@ class WaveUNet(nn.Module):
         left = (heard - answered) // 2
         padded = F.pad(mix, (left, heard - length - left))
         answers = torch.cat([net(padded) for net in self.waveunets.values()], 1)[..., :length]
-        stems = answers.unflatten(1, (len(config.learnt), config.audio_channels))
+        stems: Tensor = answers.reshape(len(mix), len(config.learnt), config.audio_channels, length)
         if config.difference:
             stems = torch.cat([stems, mix[:, None] - stems.sum(1, keepdim=True)], 1)
         return stems

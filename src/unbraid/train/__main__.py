@@ -1,4 +1,4 @@
-"""``python -m unbraid.train RECIPE.toml --out RUN [--set key=value]... [--resume]``: what torchrun and Fabric start."""
+"""``python -m unbraid.train``: ``unbraid train`` without a screen, for torchrun and batch systems."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """A training run on disk: all tensors in one safetensors file, numbers in JSON, written whole or not at all.
 
-A checkpoint is a folder ``step-0001200`` with ``state.safetensors`` (net, averaged net, optimiser, torch's generator)
-and ``state.json``. It is written under a hidden name and renamed, so a kill at any moment leaves the one before.
+A checkpoint is a folder ``step-0001200`` with ``state.safetensors`` (net, averages, optimiser, torch's generator) and
+``state.json`` (progress, songs, recipe, net's name and config). It is written under a hidden name and renamed, so a
+kill at any moment leaves the one before. What the sampler and a step draw follows from seed, process and step.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from unbraid.errors import ModelError
-from unbraid.train.ema import Ema
+from unbraid.train.ema import Averages
 
 FORMAT = 1
+TENSORS = "state.safetensors"
 
 
 @dataclass
@@ -30,7 +32,9 @@ class Progress:
     """Where a run stands.
 
     seconds: of training, over all its sittings. audio_s: seconds of music learned from. songs: those in use, by id;
-    with the step they are all the state that the sampler has. valid_songs: those that ``best_sdr_db`` is of.
+    with the step they are all the state that the sampler has. valid_songs: those that ``best_sdr_db`` is of;
+    best_of: the net itself or the average that it is of; stale: validations since.
+    ema_updates: of the average called "ema", where that is all there is.
     """
 
     step: int = 0
@@ -41,22 +45,31 @@ class Progress:
     songs: list[str] = field(default_factory=list)
     valid_songs: list[str] = field(default_factory=list)
     ema_updates: int = 0
+    best_of: str | None = None
+    stale: int = 0
 
 
 def save(
-    folder: Path, net: nn.Module, ema: Ema, optimizer: Optimizer, progress: Progress, recipe: Mapping[str, Any]
+    folder: Path,
+    net: nn.Module,
+    averages: Averages,
+    optimizer: Optimizer,
+    progress: Progress,
+    facts: Mapping[str, Any],
 ) -> None:
-    """Write everything that the next step depends on into ``folder``."""
-    tensors: dict[str, Tensor] = {f"net.{name}": value for name, value in net.named_parameters()}
-    tensors |= {f"ema.{name}": value for name, value in ema.shadow.items()}
+    """Write everything that the next step depends on into ``folder``; ``facts`` join the JSON."""
+    tensors = {f"net.{name}": value for name, value in net.state_dict().items()}
+    for name, average in averages.held.items():
+        tensors |= {_prefix(name) + key: value for key, value in average.shadow.items()}
     tensors |= _optimizer_tensors(optimizer)
     tensors["rng.torch"] = torch.get_rng_state()
-    progress.ema_updates = ema.updates
+    updates = {name: average.updates for name, average in averages.held.items()}
+    progress.ema_updates = updates.get("ema", 0)
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    save_file({name: value.detach().contiguous() for name, value in tensors.items()}, partial / "state.safetensors")
-    state = {"format": FORMAT, "progress": asdict(progress), "recipe": recipe}
+    save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, partial / TENSORS)
+    state = {"format": FORMAT, "progress": asdict(progress), "updates": updates, **facts}
     (partial / "state.json").write_text(json.dumps(state, indent=1), "utf-8")
     for path in partial.iterdir():
         _sync(path)
@@ -66,19 +79,21 @@ def save(
     _sync(folder.parent)
 
 
-def load(folder: Path, net: nn.Module, ema: Ema, optimizer: Optimizer) -> Progress:
-    """Put everything back; ModelError if names or shapes differ from those of ``net``."""
-    state, tensors = read_state(folder), load_file(folder / "state.safetensors")
+def load(folder: Path, net: nn.Module, averages: Averages, optimizer: Optimizer) -> tuple[Progress, dict[str, Any]]:
+    """Put everything back; returns the progress and the JSON. ModelError if names or shapes differ from the net's."""
+    state, tensors = read_state(folder), read_tensors(folder / TENSORS)
     fill(net, section(tensors, "net."))
-    shadow = section(tensors, "ema.")
-    if shadow.keys() != ema.shadow.keys():
-        raise ModelError(f"{folder}: holds the average of another net")
-    ema.shadow = shadow
     progress = Progress(**state["progress"])
-    ema.updates = progress.ema_updates
+    updates = state.get("updates", {"ema": progress.ema_updates})
+    for name, average in averages.held.items():
+        shadow = section(tensors, _prefix(name))
+        if shadow.keys() != average.shadow.keys():
+            raise ModelError(f"{folder}: holds no average {name!r} of this net; resume with the recipe of the run")
+        average.shadow = {key: value.to(average.shadow[key].device) for key, value in shadow.items()}
+        average.updates = updates[name]
     _fill_optimizer(optimizer, section(tensors, "optim."))
     torch.set_rng_state(tensors["rng.torch"])
-    return progress
+    return progress, state
 
 
 def read_state(folder: Path) -> dict[str, Any]:
@@ -89,9 +104,19 @@ def read_state(folder: Path) -> dict[str, Any]:
     return state
 
 
-def read_weights(folder: Path, averaged: bool = True) -> dict[str, Tensor]:
-    """The net's weights alone, averaged or as trained last."""
-    return section(load_file(folder / "state.safetensors"), "ema." if averaged else "net.")
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """All tensors of a safetensors file, on the CPU."""
+    return load_file(path)
+
+
+def read_weights(folder: Path) -> dict[str, Tensor]:
+    """The weights that were best when last validated: those of an average, or of the net itself."""
+    tensors = read_tensors(folder / TENSORS)
+    averaged = section(tensors, "ema.")
+    chosen = read_state(folder)["progress"].get("best_of") or ("ema" if averaged else "net")
+    own = section(tensors, "net.")
+    # What no average holds, whole numbers, comes from the net.
+    return own if chosen == "net" else own | section(tensors, _prefix(chosen))
 
 
 def newest(run: Path) -> Path | None:
@@ -108,8 +133,8 @@ def prune(run: Path, keep: int) -> None:
 
 @torch.no_grad()
 def fill(net: nn.Module, values: Mapping[str, Tensor]) -> None:
-    """Copy ``values`` into the parameters of ``net``, all of them and nothing else."""
-    own = dict(net.named_parameters())
+    """Copy ``values`` into the weights of ``net``, all of them and nothing else."""
+    own = net.state_dict()
     if own.keys() != values.keys():
         raise ModelError(f"weights do not fit the net: {sorted(own.keys() ^ values.keys())[:4]} are on one side only")
     for name, value in own.items():
@@ -121,6 +146,10 @@ def fill(net: nn.Module, values: Mapping[str, Tensor]) -> None:
 def section(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """The tensors whose names start with ``prefix``, without it."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _prefix(average: str) -> str:
+    return "ema." if average == "ema" else f"average.{average}."
 
 
 def _optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:

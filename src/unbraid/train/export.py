@@ -1,7 +1,9 @@
 """A trained net as one ONNX graph with a JSON of facts beside it: what the torch-free runtimes read.
 
-Weights are stored in half precision and widened when the graph is loaded. They are rounded before the export, so the
-graph computes what the rounded torch net computes, and the check between both needs no allowance for the rounding.
+Of a net that answers with masks the graph holds the part from spectrum to masks. Its weights are stored in half
+precision and widened when the graph is loaded; they are rounded before the export, so the graph computes what the
+rounded torch net computes, and the check between both needs no allowance for the rounding. Of other nets the graph is
+that of :mod:`unbraid.zoo.export`.
 """
 
 from __future__ import annotations
@@ -13,7 +15,6 @@ import json
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,16 @@ import onnx
 import onnxruntime
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from unbraid.errors import ModelError, UnbraidError
-from unbraid.nets.compact import Compact
+from unbraid.runtime import onnx as onnx_runtime
+from unbraid.runtime.facts import read_facts
+from unbraid.spec import Spec
 from unbraid.train import checkpoint
-from unbraid.train.loop import build
 from unbraid.train.recipe import parse
+from unbraid.train.start import Net, rebuilt, registered_name, save_weights
+from unbraid.zoo.export import export as export_waves
 
 PARITY_DB = 80.0
 """The graph must agree with torch to this ratio of signal to difference."""
@@ -41,15 +44,16 @@ _OPSET = 17  # the first with LayerNormalization
 class _Masks(nn.Module):
     """What is exported: the net from spectrum to masks, as the forward of a module."""
 
-    def __init__(self, net: Compact) -> None:
+    def __init__(self, net: Net) -> None:
         super().__init__()
         self.net = net
 
     def forward(self, stft: Tensor) -> Tensor:
-        return self.net.masks(stft)
+        masks: Tensor = self.net.masks(stft)
+        return masks
 
 
-def rounded(net: Compact) -> Compact:
+def rounded(net: Net) -> Net:
     """A copy of ``net`` whose weights went through half precision, in evaluation mode."""
     copied = copy.deepcopy(net).eval()
     with torch.no_grad():
@@ -59,17 +63,19 @@ def rounded(net: Compact) -> Compact:
     return copied
 
 
-def export(net: Compact, folder: Path, name: str, facts: Mapping[str, Any]) -> float:
+def export(net: Net, folder: Path, name: str, facts: Mapping[str, Any]) -> float:
     """Write ``{name}.onnx`` and ``{name}.json`` into ``folder``; return the agreement with torch in dB.
 
     ``facts`` is what the JSON says beyond the graph's own (training, figures, licence).
     Raises ModelError if graph and net agree to less than PARITY_DB.
     """
+    if not hasattr(net, "masks"):
+        return _export_waves(net, folder, name, facts)
     small = rounded(net)
-    config = small.config
-    frames = 1 + config.segment // config.hop
+    spec: Spec = small.spec(name)
+    frames = 1 + spec.segment // small.config.hop
     noise = torch.randn(
-        1, config.channels, 2, config.n_fft // 2 + 1, frames, generator=torch.Generator().manual_seed(0)
+        1, spec.channels, 2, small.config.n_fft // 2 + 1, frames, generator=torch.Generator().manual_seed(0)
     )
     folder.mkdir(parents=True, exist_ok=True)
     path, partial = folder / f"{name}.onnx", folder / f".{name}.partial.onnx"
@@ -80,12 +86,12 @@ def export(net: Compact, folder: Path, name: str, facts: Mapping[str, Any]) -> f
         partial.unlink()
         raise ModelError(f"the graph of {name} agrees with torch to {agreement:.0f} dB; it must to {PARITY_DB:.0f} dB")
     partial.replace(path)
-    known = _facts(small, name, hashlib.sha256(path.read_bytes()).hexdigest())
+    known = _facts(small, spec, hashlib.sha256(path.read_bytes()).hexdigest())
     (folder / f"{name}.json").write_text(json.dumps({**known, **facts}, indent=1) + "\n", "utf-8")
     return agreement
 
 
-def _trace(net: Compact, example: Tensor, path: Path) -> None:
+def _trace(net: Net, example: Tensor, path: Path) -> None:
     with warnings.catch_warnings():
         # The newer exporter unrolls LSTM layers; the older one writes them as one node each and warns of its age.
         warnings.simplefilter("ignore")
@@ -120,56 +126,75 @@ def _halved(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def _agreement_db(net: Compact, path: Path, stft: Tensor) -> float:
+def _agreement_db(net: Net, path: Path, stft: Tensor) -> float:
     """Energy of torch's masks over the energy of the graph's difference, for a batch of two."""
     both = torch.cat([stft, stft.flip(-1)])
     with torch.no_grad():
         ours = net.masks(both).numpy()
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     theirs = session.run(["mask"], {"stft": both.numpy()})[0]
+    return _ratio_db(ours, theirs)
+
+
+def _ratio_db(ours: Any, theirs: Any) -> float:
     difference = float(np.square(ours - theirs).sum())
     return float(10 * np.log10(np.square(ours).sum() / max(difference, 1e-30)))
 
 
-def _facts(net: Compact, name: str, sha256: str) -> dict[str, Any]:
-    config = net.config
+def _facts(net: Net, spec: Spec, sha256: str) -> dict[str, Any]:
     return {
         "format": 1,
-        "name": name,
-        "graph": f"{name}.onnx",
+        "name": spec.name,
+        "graph": f"{spec.name}.onnx",
         "sha256": sha256,
-        "rate": config.rate,
-        "channels": config.channels,
-        "stems": list(config.stems),
-        "segment": config.segment,
+        "rate": spec.rate,
+        "channels": spec.channels,
+        "stems": list(spec.stems),
+        "segment": spec.segment,
         "front": "stft",
         "answer": "mask",
-        "stft": {"n_fft": config.n_fft, "hop": config.hop, "window": "hann", "pad": "zeros"},
-        "scale_equivariant": True,
-        "silence_exact": True,
-        "normalize": "none",
-        "embedding": None,
+        "stft": {"n_fft": net.config.n_fft, "hop": net.config.hop, "window": "hann", "pad": "zeros"},
+        "scale_equivariant": spec.scale_equivariant,
+        "silence_exact": spec.silence_exact,
+        "normalize": spec.normalize,
+        "embedding": spec.embedding,
     }
 
 
-def export_run(run: Path, folder: Path, which: str = "best", licence: str = "see the model card") -> float:
-    """Export a run's averaged weights: of its best checkpoint by held-out SDR, or its "newest".
+def _export_waves(net: Net, folder: Path, name: str, facts: Mapping[str, Any]) -> float:
+    """As :func:`export`, of a net without masks."""
+    spec: Spec = net.spec(name)
+    path = export_waves(net, spec, folder, {"overlap": spec.overlap, **facts})
+    separator = onnx_runtime.load(read_facts(path))
+    generator = torch.Generator().manual_seed(0)
+    mix = torch.randn(1, spec.channels, separator.spec.segment, generator=generator)
+    with torch.no_grad():
+        ours = net.eval()(mix).numpy()
+    agreement = _ratio_db(ours, separator(mix.numpy()).stems)
+    if agreement < PARITY_DB:
+        path.unlink()
+        path.with_suffix(".onnx").unlink()
+        raise ModelError(f"the graph of {name} agrees with torch to {agreement:.0f} dB; it must to {PARITY_DB:.0f} dB")
+    return agreement
 
-    Beside graph and JSON lies ``{name}.safetensors``, the same weights in float32, to go on from.
+
+def export_run(run: Path, folder: Path, which: str = "best", licence: str = "see the model card") -> float:
+    """Export the weights of a run's best checkpoint by held-out SDR, or of its "newest".
+
+    Beside graph and JSON lies ``{name}.safetensors``, the same weights in float32, which ``net.from`` takes.
     """
     source = run / "best" if which == "best" else checkpoint.newest(run)
     if source is None or not (source / "state.json").is_file():
         raise ModelError(f"{run}: has no {which} checkpoint")
     state = checkpoint.read_state(source)
     recipe, progress = parse(state["recipe"]), state["progress"]
-    net, name = build(recipe), recipe.net.name
+    net = rebuilt(state)
+    name = recipe.net.name or registered_name(net)
     checkpoint.fill(net, checkpoint.read_weights(source))
     training = {key: progress[key] for key in ("step", "seconds", "audio_s")} | {"songs": len(progress["songs"])}
     figures = {"valid_mean_sdr_db": progress["best_sdr_db"]} if which == "best" else {}
     agreement = export(net, folder, name, {"training": training, "figures": figures, "licence": licence})
-    config = {"config": json.dumps(asdict(net.config))}
-    weights = {key: value.detach().contiguous() for key, value in net.named_parameters()}
-    save_file(weights, folder / f"{name}.safetensors", config)
+    save_weights(net, folder / f"{name}.safetensors")
     return agreement
 
 

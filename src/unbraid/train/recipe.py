@@ -8,85 +8,182 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from unbraid.data.augment import Ranges
 from unbraid.data.sample import Mixing
 from unbraid.errors import UsageError
-from unbraid.train.loss import MaskLoss
 
 Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
 class NetSection(_Section):
-    """name: of the registry. config: what differs from the config class's defaults."""
+    """What is trained.
 
-    name: str
+    name: of the registry. config: what differs from the config class's defaults.
+    start (``from`` in the file): begin with these weights instead of fresh ones: a model's name ("htdemucs"), a
+    checkpoint, a file that ``unbraid.train.export`` wrote, or the folder of a run; then no name is needed, and config
+    holds what is to differ from theirs. member: which checkpoint of a bag, from 0.
+    """
+
+    name: str | None = None
     config: dict[str, Any] = {}
+    start: str | None = Field(default=None, alias="from")
+    member: Annotated[int, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if self.name is None and self.start is None:
+            raise ValueError("give the name of a net, or from, the weights to begin with")
+        return self
 
 
 class DataSection(_Section):
     """Where songs are and how pieces are cut from them.
 
-    root: a folder with train/ and valid/. valid_root: where valid/ is, if elsewhere. hops: length of a piece in STFT
-    hops, odd. late_hops: of the pieces in the final decay, where the net learns to use a longer context. rescan_s: how
-    often new songs are looked for.
+    root: a folder with train/ and valid/. valid_root: where valid/ is, if elsewhere. piece_s: length of a piece in
+    seconds; or hops: its length in hops of the net's STFT. late_piece_s, late_hops: of the pieces in the final decay,
+    where the net learns to use a longer context. rescan_s: how often new songs are looked for.
+    stems: stems that are sums of others, such as ``accompaniment = ["drums", "bass", "other"]``.
     """
 
     root: Path
     valid_root: Path | None = None
     hops: Count = 131
     late_hops: Count | None = None
+    piece_s: Positive | None = None
+    late_piece_s: Positive | None = None
     rescan_s: Positive = 300
+    stems: dict[str, tuple[str, ...]] = {}
     mixing: Mixing = Mixing()
     augment: Ranges = Ranges()
 
 
-class OptimSection(_Section):
-    """AdamW (Loshchilov & Hutter 2019), warmed up over ``warmup`` steps, gradients clipped to norm ``clip``."""
+class SvdSection(_Section):
+    """The penalty of :mod:`unbraid.train.svd`; none if ``penalty`` is zero."""
 
+    penalty: NotNegative = 0.0
+    min_size_mb: NotNegative = 0.1
+    dim: Count = 1
+    iterations: Annotated[int, Field(ge=0)] = 2
+    transposed: bool = True
+
+
+class LossSection(_Section):
+    """What is made small.
+
+    name: "masks" (unbraid.train.loss), "magnitude" (magnitude_loss), "l1" or "mse" (wave_loss); "auto" is what the
+    kind of net asks for. floor, compressed: of "masks". stems: how much each counts, 1 if it is not named.
+    """
+
+    name: Literal["auto", "masks", "magnitude", "l1", "mse"] = "auto"
+    floor: Positive = 1e-3
+    compressed: NotNegative = 0.3
+    stems: dict[str, NotNegative] = {}
+    svd: SvdSection = SvdSection()
+
+
+class GroupSection(_Section):
+    """Weights whose names begin with ``match`` have a rate and a decay of their own."""
+
+    match: str
+    lr: Positive | None = None
+    weight_decay: NotNegative | None = None
+
+
+class OptimSection(_Section):
+    """Adam (Kingma & Ba 2015) or AdamW (Loshchilov & Hutter 2019).
+
+    warmup: steps over which the rate rises. clip: norm that gradients are clipped to; 0 for none. batch: examples of
+    each process in a step, which are learnt from in ``accumulate`` turns, for want of memory.
+    ema: decay of the average that is validated and exported; 0 for none, see also :class:`AverageSection`.
+    """
+
+    name: Literal["adamw", "adam"] = "adamw"
     lr: Positive = 1.5e-3
-    betas: tuple[Share, Share] = (0.9, 0.99)
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    betas: tuple[Decay, Decay] = (0.9, 0.99)
+    eps: Positive = 1e-8
+    amsgrad: bool = False
+    weight_decay: NotNegative = 0.01
+    groups: tuple[GroupSection, ...] = ()
     warmup: Annotated[int, Field(ge=0)] = 300
-    clip: Positive = 1.0
+    clip: NotNegative = 1.0
     ema: Share = 0.999
     batch: Count = 3
+    accumulate: Count = 1
+
+    @model_validator(mode="after")
+    def _even(self) -> Self:
+        if self.batch % self.accumulate:
+            raise ValueError(f"a batch of {self.batch} cannot be halved into {self.accumulate} equal turns")
+        return self
+
+
+class AverageSection(_Section):
+    """Decays of averages of weights, after every batch and after every epoch; the best by held-out SDR is kept."""
+
+    batches: tuple[Decay, ...] = ()
+    epochs: tuple[Decay, ...] = ()
 
 
 class ScheduleSection(_Section):
-    """The run ends after ``budget_s`` seconds of training or ``steps`` steps, whichever is given and comes first.
+    """The run ends after ``budget_s`` seconds of training, ``steps`` steps or ``epochs`` epochs, whichever is given
+    and comes first; or once ``patience`` validations in a row found nothing better.
 
+    epoch_steps: how many steps are called an epoch; songs are drawn at random, so it has no other meaning.
     The rate is constant, then falls linearly to zero over the last ``decay`` of the run (Hägele et al. 2024): a run may
-    be extended from the checkpoint before its decay, and nothing but the end has to be known in advance.
+    be extended from the checkpoint before its decay, and nothing but the end has to be known in advance. With
+    ``cycle_steps`` it falls as a cosine from ``lr`` to ``lr_low`` again and again.
     """
 
     budget_s: Positive | None = None
     steps: Count | None = None
+    epochs: Count | None = None
+    epoch_steps: Count | None = None
+    patience: Count | None = None
     decay: Share = 0.15
+    cycle_steps: Count | None = None
+    lr_low: NotNegative = 0.0
+
+    @model_validator(mode="after")
+    def _epoch(self) -> Self:
+        if self.epochs is not None and self.epoch_steps is None:
+            raise ValueError("epochs are counted in epoch_steps; give that, too")
+        return self
 
 
 class RunSection(_Section):
-    """processes: each of one thread with its own batch; gradients are averaged.
+    """processes: each with a device of its own, or ``threads`` threads of the CPU, and its own batch; gradients are
+    averaged. Under torchrun, its number of processes and machines holds instead.
 
+    valid_s, valid_epochs: how often is validated, by the clock or, if given, by epochs.
     valid_songs: how many are validated on, one piece of ``valid_piece_s`` each.
+    tensorboard: also write curves for it.
     """
 
     seed: int = 0
     processes: Count = 1
+    threads: Count = 1
+    accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    precision: Precision = "32-true"
     checkpoint_s: Positive = 300
     valid_s: Positive = 900
+    valid_epochs: Count | None = None
     valid_songs: Count = 12
     valid_piece_s: Positive = 10
     log_steps: Count = 20
+    tensorboard: bool = False
 
 
 class Recipe(_Section):
@@ -94,10 +191,21 @@ class Recipe(_Section):
 
     net: NetSection
     data: DataSection
-    loss: MaskLoss = MaskLoss()
+    loss: LossSection = LossSection()
     optim: OptimSection = OptimSection()
+    average: AverageSection = AverageSection()
     schedule: ScheduleSection
     run: RunSection = RunSection()
+
+    @model_validator(mode="after")
+    def _epochs(self) -> Self:
+        if (self.average.epochs or self.run.valid_epochs) and self.schedule.epoch_steps is None:
+            raise ValueError("average.epochs and run.valid_epochs need schedule.epoch_steps")
+        return self
+
+    def raw(self) -> dict[str, Any]:
+        """The recipe as JSON values, which :func:`parse` reads again."""
+        return self.model_dump(mode="json", by_alias=True)
 
 
 def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
@@ -116,8 +224,13 @@ def parse(raw: dict[str, Any], changes: Sequence[str] = (), source: str = "recip
     try:
         return Recipe.model_validate(raw)
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']} (given {e['input']!r})" for e in error.errors())
+        wrong = "; ".join(_told(each["loc"], each["msg"], each["input"]) for each in error.errors())
         raise UsageError(f"{source}: {wrong}") from error
+
+
+def _told(place: tuple[int | str, ...], message: str, given: object) -> str:
+    name = ".".join(map(str, place)) or "recipe"
+    return f"{name}: {message}" if isinstance(given, dict) else f"{name}: {message} (given {given!r})"
 
 
 def _apply(raw: dict[str, Any], change: str) -> None:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import math
+
 from unbraid.train.recipe import OptimSection, ScheduleSection
 
 
-def done(schedule: ScheduleSection, step: int, seconds: float) -> float:
-    """How much of the run is behind it, 0 to 1, by steps or by the clock, whichever is further."""
+def done(schedule: ScheduleSection, step: int, seconds: float, stale: int = 0) -> float:
+    """How much of the run is behind it, 0 to 1, by steps, epochs or the clock, whichever is further.
+
+    stale: validations in a row that found nothing better.
+    """
     shares = [0.0]
     if schedule.steps is not None:
         shares.append(step / schedule.steps)
+    if schedule.epochs is not None and schedule.epoch_steps is not None:
+        shares.append(step / (schedule.epochs * schedule.epoch_steps))
     if schedule.budget_s is not None:
         shares.append(seconds / schedule.budget_s)
+    if schedule.patience is not None and stale >= schedule.patience:
+        shares.append(1.0)
     return min(1.0, max(shares))
 
 
@@ -21,7 +30,16 @@ def decaying(schedule: ScheduleSection, share: float) -> bool:
 
 
 def rate(optim: OptimSection, schedule: ScheduleSection, step: int, share: float) -> float:
-    """Learning rate of step ``step`` (from 0): warm-up, constant, then linearly to zero at ``share`` 1."""
+    """Learning rate of step ``step`` (from 0): warm-up, constant or cosines, then linearly to zero at ``share`` 1."""
     warm = min(1.0, (step + 1) / (optim.warmup + 1))
     falling = min(1.0, (1 - share) / schedule.decay) if schedule.decay > 0 else 1.0
-    return optim.lr * warm * falling
+    top = optim.lr
+    if schedule.cycle_steps is not None:
+        turn = math.pi * (step % schedule.cycle_steps) / schedule.cycle_steps
+        top = schedule.lr_low + (optim.lr - schedule.lr_low) * (1 + math.cos(turn)) / 2
+    return top * warm * falling
+
+
+def ends_epoch(schedule: ScheduleSection, step: int, every: int = 1) -> bool:
+    """Whether ``every`` epochs end with the step that ``step`` counts last."""
+    return schedule.epoch_steps is not None and step % (schedule.epoch_steps * every) == 0

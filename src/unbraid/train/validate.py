@@ -1,48 +1,66 @@
-"""The figure that a run is steered by: SDR of whole pieces of held-out songs, median over songs.
+"""The figure that a run is steered by: SDR of pieces of held-out songs, median over songs.
 
-One piece a song, always the same, cut from its middle. This is the whole-piece SDR (unbraid.metrics.usdr), not that of
-BSS-Eval.
+One piece a song, always the same, cut from its middle, and taken apart by the engine that users run. This is the
+whole-piece SDR (unbraid.metrics.usdr), not that of BSS-Eval.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-import torch
-from torch import nn
 
+from unbraid.api import Model
 from unbraid.data.tracks import Song, read_part
+from unbraid.engine.refine import Member
 from unbraid.metrics.usdr import usdr
+from unbraid.runtime.torch import TorchSeparator
+from unbraid.signal import Samples
+from unbraid.spec import Spec
+from unbraid.zoo.load import Loaded
 
 _SILENT = 1e-3  # RMS: below it a stem's SDR says nothing
 
 
-def measurable(songs: Sequence[Song]) -> list[Song]:
-    """The songs that know three stems or more exactly; a lone loop or a known sum is no song to measure on."""
+def measurable(songs: Sequence[Song], stems: int = 4) -> list[Song]:
+    """The songs that know three stems or more exactly, of nets with as many.
+
+    A lone loop or a known sum is no song to measure on.
+    """
     exact = (song for song in songs if all(len(target) == 1 for target in song.targets()))
-    return [song for song in exact if len(song.targets()) >= 3]
+    return [song for song in exact if len(song.targets()) >= min(3, stems)]
 
 
-@torch.no_grad()
-def validate(net: nn.Module, songs: Sequence[Song], stems: Sequence[str], piece_s: float) -> dict[str, float]:
+def validate(net: Any, songs: Sequence[Song], stems: Sequence[str], piece_s: float) -> dict[str, float]:
     """Median SDR in dB of each stem over ``songs``, and "mean" over the stems; stems that never sound are left out."""
     found: dict[str, list[float]] = {stem: [] for stem in stems}
-    net.eval()
+    model = _model(net)
     for song in songs:
-        length = min(song.samples, round(piece_s * song.rate))
-        start = (song.samples - length) // 2
-        truth = {
-            stem: sum(
-                (read_part(part, start, length) for part in song.parts_of(frozenset([stem]))), np.zeros((2, length))
-            )
-            for stem in stems
-        }
+        truth = truths(song, stems, piece_s)
         mix = np.asarray(sum(truth.values()), np.float32)
-        estimate = net(torch.from_numpy(mix)[None])[0].numpy()
-        for index, stem in enumerate(stems):
+        estimate = model.separate(mix, song.rate)
+        for stem in stems:
             if np.sqrt(np.mean(np.square(truth[stem]))) > _SILENT:
-                found[stem].append(usdr(truth[stem], estimate[index]))
+                found[stem].append(usdr(truth[stem], estimate[stem]))
     net.train()
     medians = {stem: float(np.median(values)) for stem, values in found.items() if values}
     return medians | ({"mean": float(np.mean(list(medians.values())))} if medians else {})
+
+
+def truths(song: Song, stems: Sequence[str], piece_s: float) -> dict[str, Samples]:
+    """The middle ``piece_s`` seconds of each stem, ``[channel, time]``; silence where the song has none."""
+    length = min(song.samples, round(piece_s * song.rate))
+    start = (song.samples - length) // 2
+    silence = np.zeros((2, length), np.float32)
+    return {
+        stem: sum((read_part(part, start, length) for part in song.parts_of(frozenset([stem]))), silence)
+        for stem in stems
+    }
+
+
+def _model(net: Any) -> Model:
+    """``net``, of the registry, as the engine's separator, on the device where it is."""
+    spec: Spec = net.spec("net")
+    separator = TorchSeparator(net, spec, next(net.parameters()).device)
+    return Model(Loaded("net", (Member(separator, (1.0,) * len(spec.stems)),), identity="", runtime="torch"))

@@ -1,0 +1,133 @@
+"""The net that a run begins with: fresh, or with weights of another run, of a file, or of a published model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from unbraid.errors import ModelError, UsageError
+from unbraid.nets.registry import NETS, classes
+from unbraid.train import checkpoint
+from unbraid.train.recipe import NetSection, Recipe, parse
+from unbraid.zoo import catalogue
+from unbraid.zoo.adopt.demucs import build as adopt
+from unbraid.zoo.checkpoint import SUFFIXES
+from unbraid.zoo.fetch import fetch_weights
+from unbraid.zoo.guard import read_checkpoint
+from unbraid.zoo.home import home
+
+Net: TypeAlias = Any
+"""A net of the registry: a ``torch.nn.Module`` with ``config`` and ``spec``."""
+
+
+def build(recipe: Recipe) -> Net:
+    """The recipe's net: fresh weights from its seed, or those that ``net.from`` names."""
+    torch.manual_seed(recipe.run.seed)
+    section = recipe.net
+    if section.start is None:
+        assert section.name is not None
+        return fresh(section.name, section.config)
+    net = _changed(_begun(section), section.config)
+    if section.name not in (None, registered_name(net)):
+        raise UsageError(f"net.from: {section.start} is a {registered_name(net)}; net.name says {section.name}")
+    return net
+
+
+def fresh(name: str, config: Mapping[str, Any]) -> Net:
+    """The net called ``name``; UsageError if its config has no such field or makes no net."""
+    config_class, net_class = classes(name)
+    try:
+        return net_class(config_class(**config))
+    except (TypeError, AssertionError, ValueError) as error:
+        raise UsageError(f"net.config makes no {name}: {error or 'its sizes do not fit together'}") from error
+
+
+def description(net: Net) -> dict[str, Any]:
+    """Name and config, as they lie beside weights."""
+    return {"name": registered_name(net), "config": asdict(net.config)}
+
+
+def rebuilt(state: Mapping[str, Any]) -> Net:
+    """The net of a checkpoint's ``state.json``, before its weights are filled in."""
+    held = state.get("net")
+    if held is not None:
+        return fresh(held["name"], held["config"])
+    # Before nets could begin with other weights, the recipe said it all.
+    return build(parse(state["recipe"]))
+
+
+def save_weights(net: Net, path: Path) -> None:
+    """The weights of ``net`` in a file that ``net.from`` takes."""
+    held = description(net)
+    tensors = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
+    save_file(tensors, path, {"net": held["name"], "config": json.dumps(held["config"])})
+
+
+def registered_name(net: Net) -> str:
+    """The name of its class in the registry."""
+    return next(name for name, entry in NETS.items() if entry.net == type(net).__name__)
+
+
+def _begun(section: NetSection) -> Net:
+    assert section.start is not None
+    path = Path(section.start)
+    if path.is_dir():
+        return _from_run(path)
+    if path.suffix == ".safetensors" and path.is_file():
+        notes = _notes(path)
+        if "config" in notes:
+            net = fresh(notes.get("net", section.name or path.stem), json.loads(notes["config"]))
+            checkpoint.fill(net, checkpoint.read_tensors(path))
+            return net
+    if path.suffix not in SUFFIXES:
+        path = _fetched(section)
+    net, _ = adopt(read_checkpoint(path), path.name)
+    return net
+
+
+def _from_run(run: Path) -> Net:
+    folder = run / "best" if (run / "best").is_dir() else checkpoint.newest(run) or run
+    if not (folder / "state.json").is_file():
+        raise UsageError(f"net.from: {run} is no folder of a run; it has no checkpoint")
+    net = rebuilt(checkpoint.read_state(folder))
+    checkpoint.fill(net, checkpoint.read_weights(folder))
+    return net
+
+
+def _fetched(section: NetSection) -> Path:
+    """The checkpoint of a published model, fetched if it is not there."""
+    assert section.start is not None
+    files = catalogue.find(section.start).files
+    if section.member is None and len(files) > 1:
+        raise UsageError(f"net.from: {section.start} is a bag of {len(files)}; net.member says which, from 0")
+    member = section.member or 0
+    if member >= len(files):
+        raise UsageError(f"net.member is {member}; {section.start} has {len(files)}, counted from 0")
+    return fetch_weights(files[member], home())
+
+
+def _notes(path: Path) -> dict[str, str]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            return dict(file.metadata() or {})
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path}: is not a safetensors file that can be read ({error})") from error
+
+
+def _changed(net: Net, config: Mapping[str, Any]) -> Net:
+    """``net`` with another config and the same weights."""
+    if not config:
+        return net
+    try:
+        changed = type(net)(replace(net.config, **config))
+    except (TypeError, AssertionError, ValueError) as error:
+        raise UsageError(f"net.config makes no {registered_name(net)}: {error}") from error
+    checkpoint.fill(changed, net.state_dict())
+    return changed
