@@ -10,7 +10,7 @@ from types import FrameType
 
 import typer
 
-from unbraid.cli import doctor, evaluate, models, separate
+from unbraid.cli import doctor, evaluate, models, separate, train
 from unbraid.errors import MissingExtra, UnbraidError, UsageError
 
 HELP = """Takes a song apart: vocals, drums, bass, other.
@@ -30,6 +30,7 @@ app = typer.Typer(
 app.command("separate")(separate.command)
 app.add_typer(models.app, name="models")
 app.command("evaluate")(evaluate.command)
+app.command("train")(train.command)
 app.command("doctor")(doctor.command)
 
 
