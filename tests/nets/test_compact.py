@@ -15,7 +15,7 @@ TINY = CompactConfig(
     bands=((4, 4, 1), (3, 8, 1), (3, 15, 2)),
     width=8,
     hidden=8,
-    blocks=2,
+    blocks=(2, "far"),
     mixer=8,
     head=8,
 )

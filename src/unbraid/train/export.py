@@ -57,7 +57,7 @@ def rounded(net: Net) -> Net:
     """A copy of ``net`` whose weights went through half precision, in evaluation mode."""
     copied = copy.deepcopy(net).eval()
     with torch.no_grad():
-        for weight in copied.parameters():
+        for weight in copied.state_dict().values():
             if weight.numel() >= _SMALL:
                 weight.copy_(weight.half().float())
     return copied

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from unbraid.data.sample import Batch, Sampler
 from unbraid.data.tracks import Song, scan
@@ -30,6 +30,8 @@ from unbraid.train.validate import measurable, validate
 from unbraid.train.workers import Workers
 
 _KEPT = 2  # checkpoints beside the best and the one before the decay
+_MEASURED = 32  # examples from which a net's input constants are taken
+_NO_RANK = 1 << 31  # in the place of a process's number in a seed
 _STRIKES = 3  # steps in a row whose loss is not finite, before the run stops
 
 
@@ -63,22 +65,25 @@ class Loop:
         self._start(newest)
         # After the weights are in place: the wrapper sends those of the first process to all.
         task = task_for(recipe, self._net, rate_of(self._songs))
+        self._sampler = self._new_sampler()
+        if self._progress.step == 0 and recipe.net.start is None:
+            self._fit_input(task)
         self._task, self._stepper = workers.setup(task, self._optimizer)
         self._net.train()
-        self._sampler = self._new_sampler()
         self._strikes, self._validated = 0, -1
         self._recent: list[dict[str, float]] = []
 
     def run(self) -> checkpoint.Progress:
         """Step until the end; between steps look whether something is due."""
         progress, plan = self._progress, self._recipe.schedule
+        clock = time.process_time if self._recipe.run.clock == "cpu" else time.monotonic
         while (share := schedule.done(plan, progress.step, progress.seconds, progress.stale)) < 1:
             if schedule.decaying(plan, share) and not progress.decaying:
                 self._enter_decay()
-            began, before = time.monotonic(), progress.seconds
+            began, before = clock(), progress.seconds
             terms = self._step(share)
             # All processes must agree on the clock, since the rate and what is due follow from it.
-            took = torch.tensor(time.monotonic() - began)
+            took = torch.tensor(clock() - began)
             progress.seconds += self._workers.means({"seconds": took})["seconds"]
             self._report(terms, share)
             if schedule.ends_epoch(plan, progress.step):
@@ -171,6 +176,13 @@ class Loop:
         data = self._recipe.data
         pieces = pieces_for(self._recipe, self._net, rate_of(self._songs), self._progress.decaying)
         return Sampler(self._songs, self._stems, pieces.length, pieces.hz, data.mixing, data.augment)
+
+    def _fit_input(self, task: nn.Module) -> None:
+        """Fit what a net knows of its input from the start, from examples that no step will see again."""
+        measure = getattr(task, "measure", None)
+        if measure is not None:
+            batch = self._sampler.batch([self._recipe.run.seed, _NO_RANK, 0], _MEASURED)
+            measure(*self._workers.on_device((batch.wave, batch.curve)))
 
     def _enter_decay(self) -> None:
         """Keep the state from which the run can be extended, then change to the late pieces."""

@@ -8,7 +8,12 @@ sum over bins of
 so three real numbers a bin, found once without a gradient, are all that the loss needs. Where neighbouring bins
 share a mask the three are added up over them first: the loss stays exact and works on half as many numbers.
 
-Per target the loss is log(error + eps * mix energy), a signal-to-distortion ratio in nepers that stops paying below
+What teaches a net from nothing fastest is the third term: let q be a target's share of the targets' energy in a bin. The cross entropy of
+q with the masks, which sum to one as shares do, has a straight gradient (mask minus share at the softmax) where
+the squared error's vanishes at both ends. Its minimum, the expected share, is the Wiener filter, so it agrees with
+the squared error where it matters. Bins count by their magnitude to a power below one.
+
+Per target the first term is log(error + eps * mix energy), a signal-to-distortion ratio in nepers that stops paying below
 eps, so a silent target has a finite one; plus an L1 distance of compressed magnitudes (power 0.5), which hears quiet
 highs. A target may be a sum of stems: its mask is the sum of theirs.
 """
@@ -28,10 +33,16 @@ _Parts = tuple[Tensor, Tensor]  # real and imaginary
 
 @dataclass(frozen=True)
 class MaskLoss:
-    """floor: eps above, as a ratio of energies (1e-3 is -30 dB). compressed: weight of the second term."""
+    """floor: eps above, as a ratio of energies (1e-3 is -30 dB). ratio, compressed, shares: weights of the three terms.
+
+    loudness: power of the mix's energy in a bin by which the bin counts in the third.
+    """
 
     floor: float = 1e-3
+    ratio: float = 1.0
     compressed: float = 0.3
+    shares: float = 0.0
+    loudness: float = 0.35
 
 
 @dataclass(frozen=True)
@@ -56,17 +67,30 @@ class MaskTask(nn.Module):
     def forward(self, wave: Tensor, curve: Tensor, members: Tensor, weight: Tensor) -> dict[str, Tensor]:
         """The shapes of :class:`unbraid.data.sample.Batch`; returns the total under "loss", and its terms."""
         with torch.no_grad():
-            real, imaginary = self.net.stft(wave).unbind(3)
-            real, imaginary = real * curve[:, :, None, :, None], imaginary * curve[:, :, None, :, None]
-            mix = real.sum(1), imaginary.sum(1)
-            products = self._products(mix, (real, imaginary))
+            targets = self._spectra(wave, curve)
+            mix = targets[0].sum(1), targets[1].sum(1)
+            products = self._products(mix, targets)
             stft = torch.stack(mix, 2)
         masks = target_masks(self.net.pooled_masks(stft), members)
         ratio, compressed = log_error(masks, products, self._loss.floor), compressed_distance(masks, products)
         total = weight.sum()
         terms = {"log_error": (ratio * weight).sum() / total, "compressed": (compressed * weight).sum() / total}
-        terms["loss"] = terms["log_error"] + self._loss.compressed * terms["compressed"]
+        terms["shares"] = share_entropy(masks, products, weight, self._loss.loudness)
+        kinds = self._loss
+        terms["loss"] = (
+            kinds.ratio * terms["log_error"] + kinds.compressed * terms["compressed"] + kinds.shares * terms["shares"]
+        )
         return terms
+
+    @torch.no_grad()
+    def measure(self, wave: Tensor, curve: Tensor) -> None:
+        """Fit the net's input constants to a batch of examples."""
+        real, imaginary = self._spectra(wave, curve)
+        self.net.measure(torch.stack((real.sum(1), imaginary.sum(1)), 2))
+
+    def _spectra(self, wave: Tensor, curve: Tensor) -> _Parts:
+        real, imaginary = self.net.stft(wave).unbind(3)
+        return real * curve[:, :, None, :, None], imaginary * curve[:, :, None, :, None]
 
     def _products(self, mix: _Parts, targets: _Parts) -> Products:
         layout = self.net.layout
@@ -98,3 +122,18 @@ def compressed_distance(masks: Tensor, products: Products) -> Tensor:
     theirs = (products.target + tiny).sqrt().sqrt()
     whole = (products.mix[:, None] + tiny).sqrt().sqrt().mean((2, 3, 4))
     return (ours - theirs).abs().mean((2, 3, 4)) / whole
+
+
+def share_entropy(masks: Tensor, products: Products, weight: Tensor, loudness: float) -> Tensor:
+    """The divergence of the masks ``[batch, target, ...]`` from the targets' shares of energy, mean over bins.
+
+    ``weight[batch, target]`` says which targets exist. A scalar: shares are of all targets at once.
+    """
+    shares = products.target * (weight > 0)[:, :, None, None, None]
+    shares = shares / (shares.sum(1, keepdim=True) + 1e-12)
+    whole = products.mix.mean((1, 2, 3), keepdim=True)
+    loud = (products.mix / (whole + 1e-12)) ** loudness
+    loud = loud / (loud.mean((1, 2, 3), keepdim=True) + 1e-6)
+    tiny = 1e-4  # a mask of -40 dB of energy is as good as none
+    divergence = (shares * (torch.log(shares + tiny) - torch.log(masks + tiny))).sum(1)
+    return (divergence * loud).mean()

@@ -84,12 +84,15 @@ class LossSection(_Section):
     """What is made small.
 
     name: "masks" (unbraid.train.loss), "magnitude" (magnitude_loss), "l1" or "mse" (wave_loss); "auto" is what the
-    kind of net asks for. floor, compressed: of "masks". stems: how much each counts, 1 if it is not named.
+    kind of net asks for. floor, ratio, compressed, shares, loudness: of "masks". stems: how much each counts, 1 if it is not named.
     """
 
     name: Literal["auto", "masks", "magnitude", "l1", "mse"] = "auto"
     floor: Positive = 1e-3
+    ratio: NotNegative = 1.0
     compressed: NotNegative = 0.3
+    shares: NotNegative = 0.0
+    loudness: NotNegative = 0.35
     stems: dict[str, NotNegative] = {}
     svd: SvdSection = SvdSection()
 
@@ -169,7 +172,8 @@ class RunSection(_Section):
 
     valid_s, valid_epochs: how often is validated, by the clock or, if given, by epochs.
     valid_songs: how many are validated on, one piece of ``valid_piece_s`` each.
-    tensorboard: also write curves for it.
+    clock: what the recipe's seconds are of, all that pass or those that the process computes in, which tell runs on a
+    busy machine apart fairly. tensorboard: also write curves for it.
     """
 
     seed: int = 0
@@ -177,6 +181,7 @@ class RunSection(_Section):
     threads: Count = 1
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Precision = "32-true"
+    clock: Literal["wall", "cpu"] = "wall"
     checkpoint_s: Positive = 300
     valid_s: Positive = 900
     valid_epochs: Count | None = None

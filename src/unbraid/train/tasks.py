@@ -64,7 +64,7 @@ def _task(loss: LossSection, net: Any, song_rate: int) -> nn.Module:
     shaper, weights = Shaper(song_rate, spec.rate, spec.channels), _stem_weights(loss, spec.stems)
     match loss_name(net, loss):
         case "masks":
-            return MaskTask(net, MaskLoss(loss.floor, loss.compressed))
+            return MaskTask(net, MaskLoss(loss.floor, loss.ratio, loss.compressed, loss.shares, loss.loudness))
         case "magnitude":
             return MagnitudeTask(net, shaper, weights)
         case kind:
