@@ -6,6 +6,7 @@ roberta-base. Files of GPT-2 look alike, have the same pieces of words and other
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ from unbraid.errors import MissingExtra, ModelError
 from unbraid.zoo.guard_names import reason
 
 FOLDER = "roberta-base"
-_HUB_NAMES = ("FacebookAI/roberta-base", "roberta-base")
+_IN_CACHE = ("models--FacebookAI--roberta-base", "models--roberta-base")
 _FILES = (("tokenizer.json",), ("vocab.json", "merges.txt"))
 _IDS = {"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3}
 
@@ -56,18 +57,20 @@ def _find(folders: Sequence[Path]) -> tuple[Any, str]:
         from transformers import RobertaTokenizer
     except ImportError as error:
         raise MissingExtra("transformers is not installed; pip install 'unbraid[audiosep]'") from error
-    for folder in folders:
+    for folder in (*folders, *_cached()):
         if any(all((folder / name).is_file() for name in names) for names in _FILES):
             try:
                 return RobertaTokenizer.from_pretrained(folder, local_files_only=True), str(folder)
             except Exception as error:  # the Rust side of tokenizers raises nothing narrower
                 raise ModelError(f"{folder}: holds no tokenizer that can be read ({reason(error)})") from error
-    for name in _HUB_NAMES:
-        try:
-            return RobertaTokenizer.from_pretrained(name, local_files_only=True), name
-        except OSError:
-            continue
     raise ModelError(_what_to_do(folders))
+
+
+def _cached() -> list[Path]:
+    """Where the Hugging Face cache keeps it. Asked by name, transformers would make up an empty one."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "huggingface"
+    hub = Path(os.environ.get("HF_HUB_CACHE", Path(os.environ.get("HF_HOME", cache)) / "hub"))
+    return [folder for name in _IN_CACHE for folder in sorted((hub / name / "snapshots").glob("*"))]
 
 
 def _what_to_do(folders: Sequence[Path]) -> str:
