@@ -8,7 +8,7 @@ from dataclasses import asdict
 import pytest
 import torch
 
-from unbraid.nets.unet import Convolution, UNet, UNetConfig, Unconvolution, magnitudes
+from unbraid.nets.unet import Convolution, Unconvolution, UNet, UNetConfig, magnitudes
 
 TINY = {"n_fft": 256, "hop": 64, "bins": 96, "filters": (4, 8, 8), "segment": 64 * 31}
 
