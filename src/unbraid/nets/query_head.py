@@ -1,0 +1,122 @@
+"""The head that answers words: tokens of a frozen trunk and a query to one mask, and to whether the sound is there.
+
+The trunk of the compact net runs once, for its four stems and for every query. A query is a text's vector with a weight
+for each stem behind it: which of them it is asked of (one for a part of a stem, all ones for the mix). The answer is a
+share of these stems, so the words' mask is the sigmoid below times the stems' masks, and no word changes a stem.
+
+The query steers two blocks of the trunk's cheaper kind, an MLP over bands (Tolstikhin et al. 2021) and one over channels,
+by a gain and an offset for each channel (FiLM; Perez et al. 2018). Presence is read off the tokens by attention: a weighted
+mean, the weights a softmax over time and bands. What is likely absent is turned down by the square of twice its presence
+(0.05 becomes -40 dB), which leaves alone what is likelier there than not, and is part of what is trained.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from unbraid.nets.bands import layout
+from unbraid.nets.compact import BandLinear, CompactConfig
+
+_FRAMES = 2  # STFT frames in a token
+
+
+@dataclass(frozen=True)
+class QueryConfig:
+    """All that shapes the head; JSON values only.
+
+    words: size of a text's vector. mixer: hidden size of the MLP over bands; channels: of that over channels.
+    steer: of the one from query to gains and offsets. head: of a band's mask network. blocks: how many.
+    """
+
+    words: int = 96
+    mixer: int = 72
+    channels: int = 96
+    steer: int = 128
+    head: int = 48
+    blocks: int = 2
+
+
+class Steered(nn.Module):
+    """``[time, batch, band, width]`` to the same, under a gain and an offset ``[batch, 1, width]``."""
+
+    def __init__(self, config: QueryConfig, width: int, bands: int) -> None:
+        super().__init__()
+        self.band_norm = nn.LayerNorm(width)
+        self.band_in = nn.Linear(bands, config.mixer)
+        self.band_out = nn.Linear(config.mixer, bands)
+        self.channel_norm = nn.LayerNorm(width)
+        self.channel_in = nn.Linear(width, config.channels)
+        self.channel_out = nn.Linear(config.channels, width)
+
+    def forward(self, x: Tensor, gain: Tensor, offset: Tensor) -> Tensor:
+        y = self.band_norm(x) * (1 + gain) + offset
+        y = torch.matmul(self.band_in.weight, y) + self.band_in.bias[:, None]
+        x = x + torch.matmul(self.band_out.weight, nn.functional.silu(y)) + self.band_out.bias[:, None]
+        y = self.channel_norm(x) * (1 + gain) + offset
+        answer: Tensor = x + self.channel_out(nn.functional.silu(self.channel_in(y)))
+        return answer
+
+
+class QueryHead(nn.Module):
+    """``forward(tokens, query) -> (mask, presence)``; see the module's docstring."""
+
+    def __init__(self, config: QueryConfig, trunk: CompactConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.layout = layout(trunk.bands, trunk.n_fft // 2 + 1)
+        self.channels, self.width = trunk.channels, trunk.width
+        self.query_size = config.words + len(trunk.stems)
+        bands, width = self.layout.bands, trunk.width
+        self.steer_in = nn.Linear(self.query_size, config.steer)
+        self.steer_out = nn.Linear(config.steer, 2 * width * config.blocks)
+        self.blocks = nn.ModuleList(Steered(config, width, bands) for _ in range(config.blocks))
+        self.norm = nn.LayerNorm(width)
+        self.hidden = BandLinear(bands, width, config.head)
+        size = self.channels * _FRAMES
+        self.out = nn.ModuleList(BandLinear(g.count, config.head, size * g.width) for g in self.layout.groups)
+        self.attention = nn.Linear(width, 1)
+        self.judge_in = nn.Linear(width + config.steer, config.steer)
+        self.judge_out = nn.Linear(config.steer, 1)
+
+    def forward(self, tokens: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
+        """``tokens[time, batch, band, width]``, ``query[batch, words + stem]``; one query for each item.
+
+        Returns ``mask[batch, channel, pooled bin, frame]``, 0 to 1, and ``presence[batch]``, a logit.
+        """
+        steer = nn.functional.silu(self.steer_in(query))
+        film = self.steer_out(steer).reshape(-1, self.config.blocks, 2, 1, self.width)
+        x = tokens
+        for index, block in enumerate(self.blocks):
+            x = block(x, film[:, index, 0], film[:, index, 1])
+        x = self.norm(x)
+        presence = self._presence(x, steer)
+        return self._mask(x) * _gate(presence), presence
+
+    def _presence(self, x: Tensor, steer: Tensor) -> Tensor:
+        time, batch, bands, width = x.shape
+        rows = x.permute(1, 0, 2, 3).reshape(batch, time * bands, width)
+        weights = self.attention(rows).softmax(1)
+        heard = (weights * rows).sum(1)
+        logit: Tensor = self.judge_out(nn.functional.silu(self.judge_in(torch.cat([heard, steer], 1))))[:, 0]
+        return logit
+
+    def _mask(self, x: Tensor) -> Tensor:
+        time, batch, bands, width = x.shape
+        rows = x.permute(2, 0, 1, 3).reshape(bands, time * batch, width)
+        rows = nn.functional.silu(self.hidden(rows))
+        masks, first = [], 0
+        for group, out in zip(self.layout.groups, self.out, strict=True):
+            logits = out(rows[first : first + group.count])
+            first += group.count
+            shape = (group.count, time, batch, self.channels, group.width, _FRAMES)
+            mask = logits.reshape(shape).permute(2, 3, 0, 4, 1, 5)
+            masks.append(mask.reshape(batch, self.channels, group.pooled, time * _FRAMES))
+        return torch.cat(masks, 2).sigmoid()
+
+
+def _gate(presence: Tensor) -> Tensor:
+    """What is likelier absent than not, turned down: ``[batch]`` logits to factors ``[batch, 1, 1, 1]``."""
+    return (2 * presence.sigmoid()).clamp(max=1).square()[:, None, None, None]
