@@ -15,23 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from unbraid.data.tracks import read_song
+from unbraid.data.tracks.found import STEMS, SoundFile, is_sound
+from unbraid.data.tracks.musdb import SUFFIX, streams_of
 from unbraid.errors import UsageError
 
-STEMS = ("vocals", "drums", "bass", "other")
 FINER_STEMS = ("guitar", "piano")
 """Stems that are a part of other where nobody tells them apart."""
-
-_MUSDB_STREAMS = ("mixture", "drums", "bass", "other", "vocals")
-_STEM_MP4 = ".stem.mp4"
-_SOUND_SUFFIXES = frozenset((".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".aif", ".aiff", ".w64", ".caf"))
-
-
-@dataclass(frozen=True, order=True)
-class SoundFile:
-    """A file, or one audio stream of a file that holds several."""
-
-    path: Path
-    stream: int | None = None
 
 
 @dataclass(frozen=True)
@@ -79,7 +68,7 @@ def _songs_below(root: Path) -> Iterator[Track | None]:
             continue
         if entry.is_dir():
             yield _song_in(entry)
-        elif entry.name.endswith(_STEM_MP4):
+        elif entry.name.endswith(SUFFIX):
             yield _stem_file(entry)
 
 
@@ -88,21 +77,17 @@ def _song_in(folder: Path) -> Track | None:
 
 
 def _stem_file(path: Path) -> Track:
-    streams = {name: SoundFile(path, stream) for stream, name in enumerate(_MUSDB_STREAMS)}
+    streams = streams_of(path)
     stems = {stem: (streams[stem],) for stem in STEMS}
-    return Track(path.name.removesuffix(_STEM_MP4), streams["mixture"], stems, tuple(streams[stem] for stem in STEMS))
+    return Track(path.name.removesuffix(SUFFIX), streams["mixture"], stems, tuple(streams[stem] for stem in STEMS))
 
 
 def _stem_folder(folder: Path) -> Track | None:
-    files = {entry.stem.lower(): SoundFile(entry) for entry in sorted(folder.iterdir()) if _is_sound(entry)}
+    files = {entry.stem.lower(): SoundFile(entry) for entry in sorted(folder.iterdir()) if is_sound(entry)}
     stems = {stem: (files[stem],) for stem in (*STEMS, *FINER_STEMS) if stem in files}
     if not stems:
         return None
     return Track(folder.name, files.get("mixture"), stems, tuple(files[stem] for stem in stems))
-
-
-def _is_sound(entry: Path) -> bool:
-    return entry.suffix.lower() in _SOUND_SUFFIXES and not entry.name.startswith(".") and entry.is_file()
 
 
 def _studio_song(folder: Path) -> Track:

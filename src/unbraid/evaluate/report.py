@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from unbraid.evaluate.dataset import FINER_STEMS, STEMS
+from unbraid.data.tracks.found import STEMS
+from unbraid.evaluate.dataset import FINER_STEMS
 from unbraid.evaluate.entrants import Entrant
 from unbraid.evaluate.run import Evaluation
 from unbraid.evaluate.score import ASKED_MEASURES, MEASURES, Figures

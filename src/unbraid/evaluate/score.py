@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from unbraid.data.tracks.found import STEMS
 from unbraid.errors import UsageError
-from unbraid.evaluate.dataset import FINER_STEMS, STEMS
+from unbraid.evaluate.dataset import FINER_STEMS
 from unbraid.evaluate.song import Song
 from unbraid.metrics.bss_eval import bss_eval, median_over_frames
 from unbraid.metrics.si_sdr import si_sdr, si_sdr_improvement

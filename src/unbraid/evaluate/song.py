@@ -9,8 +9,9 @@ import numpy as np
 
 from unbraid.audio.downmix import to_stereo
 from unbraid.audio.read import open_audio
+from unbraid.data.tracks.found import SoundFile
 from unbraid.errors import AudioError
-from unbraid.evaluate.dataset import SoundFile, Track
+from unbraid.evaluate.dataset import Track
 from unbraid.signal import Samples
 
 

@@ -1,4 +1,4 @@
-"""Songs in folders: what parts each has, and any stretch of a part without decoding the rest.
+"""The form of songs that training reads: what parts each has, and any stretch of a part without decoding the rest.
 
 A song is a folder with ``song.json`` and one WAV file for each part, all of one length; the mix is their sum. The files
 are 16-bit PCM behind a plain 44-byte header, so a part is a memory map: reading three seconds from the middle of
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,10 +23,9 @@ from unbraid.errors import AudioError
 from unbraid.signal import Samples
 
 FORMAT = 1
-_HEADER = struct.Struct(
-    "<4sI4s4sIHHIIHH4sI"
-)  # RIFF, size, WAVE, fmt_, 16, PCM, channels, rate, bytes/s, block, bits, data, size
-_CHANNELS = 2
+CHANNELS = 2
+# RIFF, size, WAVE, fmt_, 16, PCM, channels, rate, bytes/s, block, bits, data, size
+HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
 
 
 @dataclass(frozen=True)
@@ -76,25 +74,6 @@ class Song:
         return tuple(part for part in self.parts if part.stems <= target)
 
 
-def scan(root: Path, split: str, on_broken: Callable[[AudioError], None] | None = None) -> list[Song]:
-    """All finished songs of ``root/split`` ("train", "valid", "test"), by name; unfinished ones are hidden folders.
-
-    A broken song raises AudioError, or is left out and told to ``on_broken``.
-    """
-    if not (root / split).is_dir():
-        return []
-    songs = (entry for entry in sorted((root / split).iterdir()) if not entry.name.startswith(".") and entry.is_dir())
-    found = []
-    for folder in (song for song in songs if (song / "song.json").is_file()):
-        try:
-            found.append(read_song(folder))
-        except AudioError as error:
-            if on_broken is None:
-                raise
-            on_broken(error)
-    return found
-
-
 def read_song(folder: Path) -> Song:
     """The song in ``folder``; AudioError names the file that is missing or not what song.json says."""
     path = folder / "song.json"
@@ -118,29 +97,35 @@ def read_part(part: Part, start: int, length: int) -> Samples:
     pcm = _mapped(part.path)
     first, last = max(start, 0), min(start + length, len(pcm))
     if first >= last:
-        return np.zeros((_CHANNELS, length), np.float32)
-    samples = np.zeros((_CHANNELS, length), np.float32)
+        return np.zeros((CHANNELS, length), np.float32)
+    samples = np.zeros((CHANNELS, length), np.float32)
     np.multiply(pcm[first:last].T, np.float32(1 / 32768), out=samples[:, first - start : last - start])
     return samples
 
 
 def _mapped(path: Path) -> NDArray[np.int16]:
     """``[time, channel]`` of the file, on disk."""
-    frames = (path.stat().st_size - _HEADER.size) // (2 * _CHANNELS)
-    return np.memmap(path, np.dtype("<i2"), "r", _HEADER.size, (frames, _CHANNELS))
+    frames = (path.stat().st_size - HEADER.size) // (2 * CHANNELS)
+    return np.memmap(path, np.dtype("<i2"), "r", HEADER.size, (frames, CHANNELS))
 
 
-def _check_header(path: Path, song: Song) -> None:
+def plain_header(path: Path) -> tuple[int, int] | None:
+    """Rate and samples of a plain 16-bit stereo WAV file, None if it is anything else. Raises AudioError if missing."""
     try:
         with path.open("rb") as file:
-            head = _HEADER.unpack(file.read(_HEADER.size))
+            head = HEADER.unpack(file.read(HEADER.size))
     except (OSError, struct.error) as error:
         raise AudioError(f"{path}: is missing or too short for a WAV file ({error})") from error
     riff, _, wave, fmt, _, coding, channels, rate, _, _, bits, data, size = head
     plain = (riff, wave, fmt, data) == (b"RIFF", b"WAVE", b"fmt ", b"data")
-    if not plain or (coding, channels, bits) != (1, _CHANNELS, 16):
-        raise AudioError(f"{path}: is not a plain 16-bit stereo WAV file with a header of {_HEADER.size} bytes")
-    if rate != song.rate or size != song.samples * 2 * _CHANNELS:
+    return (rate, size // (2 * CHANNELS)) if plain and (coding, channels, bits) == (1, CHANNELS, 16) else None
+
+
+def _check_header(path: Path, song: Song) -> None:
+    found = plain_header(path)
+    if found is None:
+        raise AudioError(f"{path}: is not a plain 16-bit stereo WAV file with a header of {HEADER.size} bytes")
+    if found != (song.rate, song.samples):
         raise AudioError(
-            f"{path}: has {size // (2 * _CHANNELS)} samples at {rate} Hz; song.json says {song.samples} at {song.rate}"
+            f"{path}: has {found[1]} samples at {found[0]} Hz; song.json says {song.samples} at {song.rate}"
         )

@@ -1,0 +1,89 @@
+"""The songs below a folder, whatever their layout, and to which split each belongs.
+
+Where there are folders train/, valid/ (or validation/, val/) and test/, these are the splits. Where nothing is set
+aside for validation, MUSDB18's own fourteen songs are, or else about a tenth of the training songs, and one at least,
+by a hash of their names, so that a song stays on its side when others come or go.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from unbraid.data.tracks import moises, musdb, slakh
+from unbraid.data.tracks.folders import stem_folder, studio_folder
+from unbraid.data.tracks.found import FoundSong
+from unbraid.data.tracks.naming import USUAL, Naming
+from unbraid.errors import AudioError, UsageError
+
+SPLITS = {"train": ("train",), "valid": ("valid", "validation", "val"), "test": ("test",)}
+VALID_SHARE = 0.1
+_DEPTH = 3  # MoisesDB: moisesdb_v0.1/PROVIDER/SONG
+
+OnBroken = Callable[[AudioError], None]
+
+
+def find_songs(root: Path, naming: Naming = USUAL, on_broken: OnBroken | None = None) -> dict[str, list[FoundSong]]:
+    """Split -> songs, by name. Nothing is decoded. UsageError if ``root`` is no folder; AudioError for a song whose
+    description is broken, unless ``on_broken`` is to hear of it."""
+    if not root.is_dir():
+        raise UsageError(f"{root} is not a folder; give one with songs whose stems are known")
+    found: dict[str, list[FoundSong]] = {split: [] for split in SPLITS}
+    folders = {split: [root / name for name in names if (root / name).is_dir()] for split, names in SPLITS.items()}
+    if not any(folders.values()):
+        folders["train"] = [root]
+    for split, places in folders.items():
+        found[split] = [song for place in places for song in songs_below(place, naming, on_broken)]
+    if not found["valid"]:
+        _set_aside(found)
+    return found
+
+
+def songs_below(place: Path, naming: Naming, on_broken: OnBroken | None, depth: int = _DEPTH) -> Iterator[FoundSong]:
+    """The songs in ``place``, or ``place`` itself if it is one, looking at most ``depth`` folders deep."""
+    try:
+        song = song_in(place, naming)
+    except AudioError as error:
+        if on_broken is None:
+            raise
+        on_broken(error)
+        return
+    if song is not None:
+        yield song
+        return
+    for entry in sorted(place.iterdir()):
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir() and depth > 0:
+            yield from songs_below(entry, naming, on_broken, depth - 1)
+        elif entry.name.endswith(musdb.SUFFIX):
+            yield musdb.stem_file(entry)
+
+
+def song_in(folder: Path, naming: Naming) -> FoundSong | None:
+    """The song that ``folder`` itself is, if it is one."""
+    song = None
+    if (folder / "song.json").is_file():
+        return studio_folder(folder)
+    if (folder / moises.MARK).is_file():
+        song = moises.moises_folder(folder, naming)
+    if song is None and (folder / slakh.MARK).is_file():
+        song = slakh.slakh_folder(folder)
+    return song or stem_folder(folder, naming)
+
+
+def _set_aside(found: dict[str, list[FoundSong]]) -> None:
+    """Move songs from train to valid."""
+    train = found["train"]
+    held = [song for song in train if song.name in musdb.VALID]
+    if not held and len(train) > 1:
+        held = [song for song in train if _place(song) < VALID_SHARE] or [min(train, key=_place)]
+    found["train"] = [song for song in train if song not in held]
+    found["valid"] = [song for song in train if song in held]
+
+
+def _place(song: FoundSong) -> float:
+    """Where the song's name falls between 0 and 1."""
+    digest = hashlib.sha256(song.name.encode("utf-8", "surrogateescape")).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
