@@ -4,10 +4,11 @@ The trunk of the compact net runs once, for its four stems and for every query. 
 for each stem behind it: which of them it is asked of (one for a part of a stem, all ones for the mix). The answer is a
 share of these stems, so the words' mask is the sigmoid below times the stems' masks, and no word changes a stem.
 
-The query steers two blocks of the trunk's cheaper kind, an MLP over bands (Tolstikhin et al. 2021) and one over channels,
-by a gain and an offset for each channel (FiLM; Perez et al. 2018). Presence is read off the tokens by attention: a weighted
-mean, the weights a softmax over time and bands. What is likely absent is turned down by the square of twice its presence
-(0.05 becomes -40 dB), which leaves alone what is likelier there than not, and is part of what is trained.
+The query steers two blocks of the trunk's cheaper kind, an MLP over bands (Tolstikhin et al. 2021) and one over
+channels, by a gain and an offset for each channel (FiLM; Perez et al. 2018). Presence is read off the tokens by
+attention: a weighted mean, the weights a softmax over time and bands. What is likely absent is turned down by the
+square of twice its presence (0.05 becomes -40 dB), which leaves alone what is likelier there than not, and is part of
+what is trained.
 """
 
 from __future__ import annotations

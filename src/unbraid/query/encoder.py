@@ -1,8 +1,9 @@
 """Texts as vectors: what every encoder of words promises, and the one in the package.
 
 The bundled encoder is a table with a vector for each token, distilled from all-MiniLM-L6-v2 (a sentence encoder of six
-transformer layers) and tuned on names of sounds; see :mod:`unbraid.train.words`. A text's vector is the sum of its tokens'
-vectors, scaled to length one. No net runs, so a text costs next to nothing, and the same text gives the same bits everywhere.
+transformer layers) and tuned on names of sounds; see :mod:`unbraid.train.words`. A text's vector is the sum of its
+tokens' vectors, scaled to length one. No net runs, so a text costs next to nothing, and the same text gives the same
+bits everywhere.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ class TextEncoder(Protocol):
 class TableEncoder:
     """The encoder whose table lies in ``folder``: ``vocabulary.txt`` and ``table.safetensors``.
 
-    The latter holds ``rows``, int8 ``[token, size]``, and ``scale``, float32 ``[token]``, which carries a token's weight.
-    Read at first use. Raises ModelError there if the two do not belong together.
+    The latter holds ``rows``, int8 ``[token, size]``, and ``scale``, float32 ``[token]``, which carries a token's
+    weight. Read at first use. Raises ModelError there if the two do not belong together.
     """
 
     def __init__(self, folder: Path = TABLE) -> None:

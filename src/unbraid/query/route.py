@@ -1,9 +1,9 @@
 """What a text asks for, and who answers it: a fixed stem, a part of one, or the whole mix.
 
-A text is taken apart ("everything but the drums and the harp" is a complement of two sounds). Each sound is looked for in
-the list of sounds: by its words, else by the similarity of its vector to theirs. Of the separator's stems the innermost
-that holds the sound decides: if it is the sound itself, the separator's own stem is the answer; if it holds it, the sound
-is asked of that stem; if none does, of the mix.
+A text is taken apart ("everything but the drums and the harp" is a complement of two sounds). Each sound is looked
+for in the list of sounds: by its words, else by the similarity of its vector to theirs. Of the separator's stems the
+innermost that holds the sound decides: if it is the sound itself, the separator's own stem is the answer; if it holds
+it, the sound is asked of that stem; if none does, of the mix.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Texts to token numbers: WordPiece, as BERT's uncased models use it, without a package for it.
 
-Devlin et al. 2019, section 3, and Schuster & Nakajima 2012: text is lower-cased, accents are dropped, words are split at
-white space, at punctuation and around every Chinese character; then a word is cut from its left into the longest pieces
-that the vocabulary has, pieces after the first being written with "##" before them. A word that cannot be cut is unknown.
+Devlin et al. 2019, section 3, and Schuster & Nakajima 2012: text is lower-cased, accents are dropped, words are split
+at white space, at punctuation and around every Chinese character; then a word is cut from its left into the longest
+pieces that the vocabulary has, pieces after the first being written with "##" before them. A word that cannot be cut
+is unknown.
 """
 
 from __future__ import annotations

@@ -7,12 +7,14 @@ numbers. Which of them a graph needs is in its facts.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from unbraid.engine.contract import Separated
 from unbraid.errors import ModelError
 from unbraid.runtime.facts import GraphFacts
+from unbraid.runtime.words import Words
 from unbraid.signal import Samples
 from unbraid.spec import Spec
 from unbraid.transform.stft import Spectrum, Stft
@@ -22,31 +24,51 @@ Backend = Callable[[Mapping[str, Samples]], Mapping[str, Samples]]
 
 
 class GraphSeparator:
-    """``facts`` and a ``backend`` that runs the graph they describe."""
+    """``facts`` and a ``backend`` that runs the graph they describe; ``words`` answers queries."""
 
-    def __init__(self, facts: GraphFacts, backend: Backend) -> None:
-        self._facts, self._backend = facts, backend
+    def __init__(self, facts: GraphFacts, backend: Backend, words: Words | None = None) -> None:
+        self._facts, self._backend, self._words = facts, backend, words
+        self._spec = facts.spec if words is None else replace(facts.spec, embedding=words.embedding)
 
     @property
     def spec(self) -> Spec:
-        return self._facts.spec
+        return self._spec
 
     @property
     def facts(self) -> GraphFacts:
         return self._facts
 
     def __call__(self, mix: Samples, queries: Samples | None = None) -> Separated:
-        if queries is not None:
-            raise ModelError(f"model {self.spec.name!r} takes no queries")
         stft, length = self._facts.stft, mix.shape[-1]
         spectrum = stft.forward(mix) if stft is not None else None
+        outputs = self._backend(self._inputs(mix, spectrum))
+        stems = self._stems(outputs, stft, spectrum, length)
+        if queries is None:
+            return Separated(stems)
+        if self._words is None or stft is None or spectrum is None:
+            raise ModelError(f"model {self.spec.name!r} takes no queries")
+        waves, presence = [], []
+        for query in np.moveaxis(queries, 1, 0):
+            mask, there = self._words.answer(outputs, query)
+            waves.append(stft.inverse(spectrum * mask, length))
+            presence.append(there)
+        return Separated(stems, np.stack(waves, 1), np.stack(presence, 1))
+
+    def hear(self, mix: Samples, queries: Samples) -> Samples:
+        """``presence[batch, query]`` alone, for ``mix[batch, channel, time]`` and ``queries[batch, query, size]``."""
+        if self._words is None or self._facts.stft is None:
+            raise ModelError(f"model {self.spec.name!r} takes no queries")
+        outputs = self._backend(self._inputs(mix, self._facts.stft.forward(mix)))
+        return np.stack([self._words.answer(outputs, query)[1] for query in np.moveaxis(queries, 1, 0)], 1)
+
+    def _inputs(self, mix: Samples, spectrum: Spectrum | None) -> dict[str, Samples]:
         inputs: dict[str, Samples] = {}
         if self._facts.front != "stft":
             inputs["mix"] = mix
         if self._facts.front != "wave":
             assert spectrum is not None
             inputs["stft"] = _as_real(spectrum)
-        return Separated(self._stems(self._backend(inputs), stft, spectrum, length))
+        return inputs
 
     def _stems(
         self, outputs: Mapping[str, Samples], stft: Stft | None, spectrum: Spectrum | None, length: int

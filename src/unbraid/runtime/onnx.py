@@ -8,15 +8,23 @@ import onnxruntime
 
 from unbraid.errors import ModelError
 from unbraid.runtime.facts import GraphFacts, read_graph
-from unbraid.runtime.graph import GraphSeparator
+from unbraid.runtime.graph import Backend, GraphSeparator
+from unbraid.runtime.words import Words, words_facts
 from unbraid.signal import Samples
 
 
 def load(facts: GraphFacts, threads: int = 1) -> GraphSeparator:
-    """A separator that runs ``facts.graph`` on the CPU, each call with ``threads`` threads.
+    """A separator that runs ``facts.graph`` on the CPU, each call with ``threads`` threads; words too, if it has them.
 
-    The graph is given as bytes, so that it cannot name weights in files elsewhere on the disk. Raises ModelError.
+    Raises ModelError.
     """
+    second = words_facts(facts)
+    words = None if second is None else Words(_backend(second[0], threads), second[1], len(facts.spec.stems))
+    return GraphSeparator(facts, _backend(facts, threads), words)
+
+
+def _backend(facts: GraphFacts, threads: int) -> Backend:
+    """The graph is given as bytes, so that it cannot name weights in files elsewhere on the disk."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 3
@@ -33,7 +41,7 @@ def load(facts: GraphFacts, threads: int = 1) -> GraphSeparator:
         except Exception as error:  # as above
             raise ModelError(f"{facts.graph}: the graph failed ({_first_line(error)})") from error
 
-    return GraphSeparator(facts, run)
+    return run
 
 
 def _first_line(error: Exception) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 from unbraid.errors import MissingExtra, ModelError
 from unbraid.runtime.facts import GraphFacts, read_graph
-from unbraid.runtime.graph import GraphSeparator
+from unbraid.runtime.graph import Backend, GraphSeparator
+from unbraid.runtime.words import Words, words_facts
 from unbraid.signal import Samples
 
 
@@ -16,6 +17,14 @@ def load(facts: GraphFacts, threads: int = 1, streams: int = 1) -> GraphSeparato
 
     Computes in float32 whatever the processor offers, so that results equal those of the other runtimes.
     """
+    second = words_facts(facts)
+    words = None
+    if second is not None:
+        words = Words(_backend(second[0], threads, streams), second[1], len(facts.spec.stems))
+    return GraphSeparator(facts, _backend(facts, threads, streams), words)
+
+
+def _backend(facts: GraphFacts, threads: int, streams: int) -> Backend:
     try:
         import openvino
     except ImportError as error:
@@ -41,4 +50,4 @@ def load(facts: GraphFacts, threads: int = 1, streams: int = 1) -> GraphSeparato
         answer = local.request.infer(dict(inputs))
         return {name: answer[name].copy() for name in names}
 
-    return GraphSeparator(facts, run)
+    return run

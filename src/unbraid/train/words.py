@@ -9,8 +9,8 @@ TEACHER is a folder with all-MiniLM-L6-v2 (Apache 2.0; Wang et al. 2020, Reimers
    principal components are kept, and each vector is multiplied by log(2 + rank): the vocabulary is sorted by frequency,
    so that frequent tokens, which say little, weigh little (the idea of Zipf weights in static embeddings).
 2. *Tune.* On the list of sounds (``query/sounds.toml``): two ways of saying each sound should meet and all others part,
-   by the cross entropy of their similarities (van den Oord et al. 2018). What is learnt is one linear map for all tokens,
-   so that words nobody listed move along, and small changes of the listed tokens. Held-out ways are not seen.
+   by the cross entropy of their similarities (van den Oord et al. 2018). What is learnt is one linear map for all
+   tokens, so that words nobody listed move along, and small changes of the listed tokens. Held-out ways are not seen.
 3. *Round* to int8, each token with a scale of its own.
 """
 

@@ -1,0 +1,88 @@
+"""The head for words beside a graph: a second, small graph that takes the first one's tokens and a query.
+
+Beside ``NAME.json`` may lie ``NAME-words.json`` with the facts of ``NAME-words.onnx``. The first graph then has an
+output ``tokens``; the second takes them and ``query[batch, words + stem]`` and answers with ``mask[batch, channel,
+freq, frame]`` and ``presence[batch]``, both from 0 to 1. The first graph runs once for a chunk, the second once for
+each query.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from unbraid.errors import ModelError
+from unbraid.runtime.facts import FORMAT, GraphFacts
+from unbraid.signal import Samples
+
+_LARGEST = 1 << 14
+
+
+def words_path(graph: Path) -> Path:
+    """Where the facts of the head for words lie, if there are any."""
+    return graph.with_name(f"{graph.stem}-words.json")
+
+
+def words_facts(facts: GraphFacts) -> tuple[GraphFacts, int] | None:
+    """What the runtime must know of the second graph, and the size of a text's vector; None if there is none.
+
+    Raises ModelError if its JSON is broken, or if the head was trained on another first graph.
+    """
+    path = words_path(facts.graph)
+    if not path.is_file():
+        return None
+    try:
+        raw = json.loads(path.read_text("utf-8"))
+        form, graph, sha256, trunk, size = (raw[key] for key in ("format", "graph", "sha256", "trunk", "words"))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ModelError(f"{path}: does not describe a head for words ({error!r})") from error
+    good = form == FORMAT and isinstance(sha256, str) and type(size) is int and 0 < size <= _LARGEST
+    if not good or not isinstance(graph, str) or Path(graph).name != graph:
+        raise ModelError(f"{path}: does not describe a head for words that this version of unbraid reads")
+    if trunk != facts.sha256:
+        raise ModelError(f"{path}: was trained on another {facts.graph.name}; fetch both again")
+    return replace(facts, graph=path.with_name(graph), sha256=sha256, card=raw), size
+
+
+@dataclass(frozen=True)
+class Words:
+    """A second graph, ready to run. size: of a text's vector. stems: of the first graph."""
+
+    run: Callable[[Mapping[str, Samples]], Mapping[str, Samples]]
+    size: int
+    stems: int
+
+    @property
+    def embedding(self) -> int:
+        """Size of a query: a text's vector and a weight for each stem that it is asked of."""
+        return self.size + self.stems
+
+    def answer(self, first: Mapping[str, Samples], query: Samples) -> tuple[Samples, Samples]:
+        """``query[batch, embedding]`` to ``mask[batch, channel, freq, frame]`` of the mix, and ``presence[batch]``.
+
+        first: the outputs of the first graph.
+        """
+        if "tokens" not in first or "mask" not in first:
+            raise ModelError("the graph beside a head for words has no output called tokens")
+        if query.shape[1] != self.embedding:
+            raise ModelError(f"a query has {query.shape[1]} numbers; this model takes {self.embedding}")
+        outputs = self.run({"tokens": first["tokens"], "query": query})
+        return outputs["mask"] * _within(first["mask"], query[:, self.size :]), outputs["presence"]
+
+
+def _within(masks: Samples, weights: Samples) -> Samples:
+    """The share of the mix that is asked: the stems' ``masks[batch, stem, ...]`` by ``weights[batch, stem]``,
+    summed.""" if (weights == 1).all():
+        return np.ones(1, np.float32)  # the masks sum to one
+    share: Samples = np.einsum("bs,bs...->b...", weights, masks) if len(weights) > 1 else _one(masks[0], weights[0])
+    return share
+
+
+def _one(masks: Samples, weights: Samples) -> Samples:
+    used = [weight * mask for weight, mask in zip(weights, masks, strict=True) if weight]
+    total: Samples = sum(used[1:], used[0]) if used else np.zeros_like(masks[0])
+    return total[None]
