@@ -75,14 +75,13 @@ class Words:
 
 
 def _within(masks: Samples, weights: Samples) -> Samples:
-    """The share of the mix that is asked: the stems' ``masks[batch, stem, ...]`` by ``weights[batch, stem]``,
-    summed.""" if (weights == 1).all():
+    """The share of the mix that is asked: the sum of the stems' ``masks[batch, stem, ...]``, each by its weight."""
+    if (weights == 1).all():
         return np.ones(1, np.float32)  # the masks sum to one
-    share: Samples = np.einsum("bs,bs...->b...", weights, masks) if len(weights) > 1 else _one(masks[0], weights[0])
-    return share
+    return np.stack([_sum(*each) for each in zip(masks, weights, strict=True)])
 
 
-def _one(masks: Samples, weights: Samples) -> Samples:
+def _sum(masks: Samples, weights: Samples) -> Samples:
     used = [weight * mask for weight, mask in zip(weights, masks, strict=True) if weight]
     total: Samples = sum(used[1:], used[0]) if used else np.zeros_like(masks[0])
-    return total[None]
+    return total
