@@ -10,7 +10,7 @@ from types import FrameType
 
 import typer
 
-from unbraid.cli import doctor, evaluate, models, separate, train
+from unbraid.cli import data, doctor, evaluate, models, separate, studio, train
 from unbraid.errors import MissingExtra, UnbraidError, UsageError
 
 HELP = """Takes a song apart: vocals, drums, bass, other.
@@ -31,6 +31,8 @@ app.command("separate")(separate.command)
 app.add_typer(models.app, name="models")
 app.command("evaluate")(evaluate.command)
 app.command("train")(train.command)
+app.add_typer(data.app, name="data")
+app.command("studio")(studio.command)
 app.command("doctor")(doctor.command)
 
 
