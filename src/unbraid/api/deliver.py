@@ -43,9 +43,13 @@ class Job:
         return self.out / self.path(model, "stem").with_name(f"{self.track}.{NAME}" if shared else NAME)
 
 
-def measure(mixdown: Mixdown, options: Options) -> tuple[float | None, float]:
-    """The residual's level relative to the mix in dB (None: exactly zero), and the gain for all files."""
-    peak = max(float(np.abs(block).max()) for file in mixdown.files for block in render(mixdown, file))
+def measure(mixdown: Mixdown, options: Options, asked: list[Output]) -> tuple[float | None, float]:
+    """The residual's level relative to the mix in dB (None: exactly zero), and the gain for all files.
+
+    asked: files beside those of ``mixdown``, which the gain is for too, while the residual is told without them.
+    """
+    every = {file.name: file for file in (*mixdown.files, *asked)}.values()
+    peak = max(float(np.abs(block).max()) for file in every for block in render(mixdown, file))
     residual = remainder([file for file in mixdown.files if file.name != "residual"])
     left, whole = (
         sum(float(np.square(block, dtype=np.float64).sum()) for block in render(mixdown, output))

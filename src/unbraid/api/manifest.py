@@ -18,12 +18,23 @@ NAME = "unbraid.json"
 
 @dataclass(frozen=True)
 class FileReport:
-    """One written file. peak_dbfs and lufs are None for silence, which has neither."""
+    """One written file. peak_dbfs and lufs are None for silence, which has neither.
+
+    query, route, presence: of an asked sound its text, how it was answered, and how likely it is there, 0 to 1.
+    """
 
     file: str
     peak_dbfs: float | None
     lufs: float | None
     bytes: int
+    query: str | None = None
+    route: dict[str, Any] | None = None
+    presence: float | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The last three only where there is a query."""
+        asked = ("query", "route", "presence")
+        return {key: value for key, value in asdict(self).items() if self.query is not None or key not in asked}
 
 
 @dataclass(frozen=True)
@@ -46,18 +57,22 @@ class Report:
     skipped: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(self), "stems": {name: entry.as_json() for name, entry in self.stems.items()}}
 
 
 def key_of(song: Path, identity: str, options: Options) -> str:
-    """A hash of all that decides the result: the song's bytes, the weights, the options, our version."""
-    try:
-        with song.open("rb") as file:
-            heard = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise AudioError(f"{song}: cannot be read ({error.strerror})") from error
+    """A hash of all that decides the result: the bytes of song and clips, the weights, the options, our version."""
+    heard = [_digest(path) for path in (song, *map(Path, options.ask_like))]
     decisive = [FORMAT, __version__, heard, identity, options.as_json()]
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise AudioError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def finished(folder: Path, manifest: Path, key: str) -> Report | None:

@@ -24,6 +24,8 @@ class Options:
     """Everything that decides what comes out.
 
     stems: the wanted ones; empty for all. two_stems: one stem and its complement instead.
+    ask, without: sounds in words, each a file more. ask_like: clips with a sound to look for. rest: what is left of the
+    mix without the asked sounds.
     start_s, stop_s: the part of the song to take apart, in seconds. overlap: None for the model's own.
     depth: of WAV and FLAC; lossy formats have none.
     """
@@ -31,6 +33,10 @@ class Options:
     model: str = NAME
     stems: tuple[str, ...] = ()
     two_stems: str | None = None
+    ask: tuple[str, ...] = ()
+    ask_like: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    rest: bool = False
     start_s: float = 0.0
     stop_s: float | None = None
     format: OutputFormat = "wav"
@@ -66,13 +72,23 @@ class Options:
             raise UsageError("two_stems gives one stem and its complement; it cannot be combined with stems")
         if self.format == "flac" and self.depth == "float32":
             raise UsageError("FLAC holds 16 or 24 bit; use --format wav for float32")
-        if self.format == "stem.mp4" and (self.stems or self.two_stems or self.residual):
-            raise UsageError("a stem.mp4 holds the mix and all four stems; leave out stems, two-stems and residual")
+        if self.rest and not (self.ask or self.ask_like):
+            raise UsageError("--rest is the mix without the asked sounds; give --ask with the sounds to take out")
+        more = self.stems or self.two_stems or self.residual or self.asks
+        if self.format == "stem.mp4" and more:
+            raise UsageError(
+                "a stem.mp4 holds the mix and all four stems; leave out stems, two-stems, residual and asked sounds"
+            )
 
     def _check_one(self, name: str, allowed: tuple[Any, ...]) -> None:
         value = getattr(self, name)
         if value not in allowed:
             raise UsageError(f"{name} is {value!r}; it must be one of {', '.join(map(str, allowed))}")
+
+    @property
+    def asks(self) -> bool:
+        """Whether anything is asked beyond fixed stems."""
+        return bool(self.ask or self.ask_like or self.without)
 
     @property
     def grid(self) -> Depth | None:

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from unbraid.api.arrays import separate_array
+from unbraid.api.asking import Answered
 from unbraid.api.ingest import ingest
 from unbraid.api.model import Model
 from unbraid.api.names import stem_path, track_names
 from unbraid.api.options import Options
+from unbraid.api.way import Way
 from unbraid.audio.formats import Format
 from unbraid.audio.write import write_audio
 from unbraid.engine.finish import Depth
 from unbraid.engine.progress import OnProgress, StopAsked, never
 from unbraid.engine.store import ArrayStore
 from unbraid.errors import OutputError, UsageError
-from unbraid.signal import Audio, Stems
+from unbraid.signal import Audio
 from unbraid.zoo.load import load
 
 
 @dataclass(frozen=True)
-class Separation(Stems):
-    """Stems, and where they come from. warnings: what the listener should know about the file."""
+class Separation(Answered):
+    """Stems, and where they come from. warnings: what the listener should know about the file and the words."""
 
     track: str = "song"
     model: str = ""
@@ -60,6 +64,10 @@ def separate(
     *,
     model: str | Path | Model = "compact",
     stems: tuple[str, ...] | list[str] = (),
+    ask: Sequence[str] = (),
+    ask_like: Sequence[str | Path] = (),
+    without: Sequence[str] = (),
+    rest: bool = False,
     overlap: float | None = None,
     shifts: int = 0,
     seed: int = 0,
@@ -68,6 +76,10 @@ def separate(
 ) -> Separation:
     """Take a song apart in memory: a file's path, or an :class:`unbraid.Audio`.
 
+    ask: sounds in words ("the harp"), each a stem more, named by its letters and digits ("the_harp"). ask_like: clips
+    with a sound to look for. without: sounds in words; "no_..." is the mix without one. rest: what is left of the mix
+    without the asked sounds.
+
     Returns stem name -> float32 ``[channel, time]`` at the song's own rate, channels and length (more than two channels
     are down-mixed to stereo; ``warnings`` says so). Raises AudioError, ModelError, UsageError.
     """
@@ -75,17 +87,27 @@ def separate(
         raise UsageError(f"song is a {type(song).__name__}; give a path or unbraid.Audio(samples, rate)")
     chosen = model if isinstance(model, Model) else Model(load(str(model)))
     audio, track, warnings = (song, "song", ()) if isinstance(song, Audio) else _decode(Path(song), stop_asked)
-    taken = chosen.separate(
+    way = Way(overlap, shifts, seed, progress, stop_asked)
+    clips = tuple(map(str, ask_like))
+    taken = separate_array(
+        chosen,
         audio.samples,
         audio.rate,
-        stems=stems,
-        overlap=overlap,
-        shifts=shifts,
-        seed=seed,
-        progress=progress,
-        stop_asked=stop_asked,
+        tuple(stems),
+        way,
+        ask=_texts(ask),
+        without=_texts(without),
+        like=clips,
+        rest=rest,
     )
-    return Separation(taken.samples, taken.rate, track, chosen.name, warnings)
+    notes = [note for route in taken.routes.values() for note in route.notes]
+    told = tuple(dict.fromkeys([*warnings, *notes]))
+    return Separation(taken.samples, taken.rate, taken.routes, taken.presence, track, chosen.name, told)
+
+
+def _texts(given: Sequence[str]) -> tuple[str, ...]:
+    """A single text is one sound, not one for each of its letters."""
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def _decode(song: Path, stop_asked: StopAsked) -> tuple[Audio, str, tuple[str, ...]]:

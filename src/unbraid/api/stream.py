@@ -60,20 +60,28 @@ def heard_by(spec: Spec, song: Source, rate: int, new_store: NewStore) -> Source
 
 
 class StemStores:
-    """Takes the passages of all passes and keeps each wanted stem at the song's rate, channels and length.
+    """Takes the passages of all passes and keeps each wanted stem, and each answer to a query, as the song is.
 
     Resampling is linear, so passes are added up after it, each through a resampler of its own.
     """
 
-    def __init__(self, spec: Spec, wanted: Sequence[str], song: Source, rate: int, new_store: NewStore) -> None:
+    def __init__(
+        self,
+        spec: Spec,
+        wanted: Sequence[str],
+        song: Source,
+        rate: int,
+        new_store: NewStore,
+        asked: Sequence[str] = (),
+    ) -> None:
         self._spec, self._song, self._rate = spec, song, rate
-        self._rows = [spec.stems.index(name) for name in wanted]
-        self._stores = {name: new_store(name, song.channels) for name in wanted}
+        self._rows = [spec.stems.index(name) for name in wanted] + [len(spec.stems) + i for i in range(len(asked))]
+        self._stores = {name: new_store(name, song.channels) for name in (*wanted, *asked)}
         self._number, self._position = -1, 0
         self._resampler: Resampler | None = None
 
     def __call__(self, number: int, _: Pass, passage: Samples) -> None:
-        """A passage ``[stem, channel, time]`` of pass ``number``; a sink for ``engine.refine.run_passes``."""
+        """A passage ``[stem + query, channel, time]`` of pass ``number``; a sink for ``engine.refine.run_passes``."""
         if number != self._number:
             self._end_pass()
             self._number = number

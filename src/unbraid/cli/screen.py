@@ -16,12 +16,16 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from unbraid.api.presence import LIKELY
+
 if TYPE_CHECKING:
     from unbraid.api import Job
-    from unbraid.api.manifest import Report
+    from unbraid.api.listen import Heard
+    from unbraid.api.manifest import FileReport, Report
     from unbraid.engine.progress import OnProgress
     from unbraid.engine.progress import Progress as Step
     from unbraid.zoo.fetch import OnBytes
+
 
 _BETTER = "compact is the small model in the package; see `unbraid models` for slower ones that sound better"
 
@@ -93,6 +97,21 @@ class Screen:
         else:
             self._out.print(_table(job, report))
 
+    def heard(self, song: Path, sounds: list[Heard]) -> None:
+        """What can be heard in a song, the likeliest first."""
+        if self._json:
+            listed = {"song": str(song), "sounds": [asdict(each) for each in sounds]}
+            sys.stdout.write(json.dumps(listed, ensure_ascii=False, allow_nan=False) + "\n")
+            sys.stdout.flush()
+            return
+        table = Table(title=escape(str(song)), title_justify="left", title_style="bold", box=None, pad_edge=False)
+        for column in ("sound", "part of", "presence"):
+            table.add_column(column, justify="right" if column == "presence" else "left")
+        for each in sounds:
+            style = "" if each.presence >= LIKELY else "dim"
+            table.add_row(each.name, each.stem or "the mix", f"{each.presence:.2f}", style=style)
+        self._out.print(table)
+
     def end(self, songs: int, failed: int, model: str) -> None:
         if songs > 1 or failed:
             self._err.print(f"{songs - failed if failed < songs else 0} songs done, {failed} failed", markup=False)
@@ -104,7 +123,7 @@ def as_object(job: Job, report: Report) -> dict[str, object]:
     """The JSON object of a song; paths are relative to the working directory where they can be."""
     whole = report.as_json()
     whole["stems"] = {
-        name: {**asdict(entry), "file": _relative(job.out / entry.file)} for name, entry in report.stems.items()
+        name: {**entry.as_json(), "file": _relative(job.out / entry.file)} for name, entry in report.stems.items()
     }
     return whole
 
@@ -124,13 +143,28 @@ def _table(job: Job, report: Report) -> Table:
     table.add_column("peak dBFS", justify="right")
     table.add_column("LUFS", justify="right")
     table.add_column("file", overflow="fold")
+    if any(entry.query is not None for entry in report.stems.values()):
+        table.add_column("asked")
     for name, entry in report.stems.items():
         file = escape(_relative(job.out / entry.file))
-        table.add_row(name, _number(entry.peak_dbfs), _number(entry.lufs), file)
+        table.add_row(escape(name), _number(entry.peak_dbfs), _number(entry.lufs), file, *_asked(entry))
     table.add_row("residual", _residual(report), "", "of the mix, in no stem", style="dim")
     if report.gain_db:
         table.add_row("gain", f"{report.gain_db:.1f} dB", "", "on all files alike, so that none clips", style="dim")
     return table
+
+
+def _asked(entry: FileReport) -> list[str]:
+    """How a sound was answered, and how likely it is there."""
+    if entry.route is None or entry.presence is None:
+        return []
+    terms = [
+        {"stem": f"the stem {term['stem']}", "part": f"part of {term['stem']}", "mix": "of the mix"}[term["kind"]]
+        for term in entry.route["terms"]
+    ]
+    how = ("mix without " if entry.route["without"] else "") + " + ".join(dict.fromkeys(terms))
+    absent = "" if entry.presence >= LIKELY else ", ABSENT"
+    return [escape(f"{how}, presence {entry.presence:.2f}{absent}")]
 
 
 def _residual(report: Report) -> str:

@@ -20,6 +20,15 @@ def command(
     stems: Annotated[str | None, typer.Option(help="Only these, for example vocals,drums.")] = None,
     two_stems: Annotated[str | None, typer.Option(help="One stem and its complement, for example vocals.")] = None,
     karaoke: Annotated[bool, typer.Option("--karaoke", help="The same as --two-stems vocals.")] = False,
+    ask: Annotated[
+        list[str] | None, typer.Option(metavar="TEXT", help="Also this sound, in words; repeatable.")
+    ] = None,
+    ask_like: Annotated[
+        list[Path] | None, typer.Option(metavar="CLIP", help="Also a sound like this one; needs AudioSep.")
+    ] = None,
+    without: Annotated[list[str] | None, typer.Option(metavar="TEXT", help="Also the mix without this sound.")] = None,
+    rest: Annotated[bool, typer.Option("--rest", help="Also the mix without all asked sounds.")] = False,
+    list_sounds: Annotated[bool, typer.Option("--list-sounds", help="Only say what can be heard in the song.")] = False,
     start: Annotated[str | None, typer.Option("--from", metavar="TIME", help="Start here: 83.5 or 1:23.5.")] = None,
     stop: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Stop here.")] = None,
     format: Annotated[str, typer.Option(help="wav, flac, mp3, ogg, opus, m4a or stem.mp4.")] = "wav",
@@ -49,6 +58,10 @@ def command(
         model=model,
         stems=tuple(name.strip() for name in stems.split(",")) if stems is not None else (),
         two_stems="vocals" if karaoke else two_stems,
+        ask=tuple(ask or ()),
+        ask_like=tuple(map(str, ask_like or ())),
+        without=tuple(without or ()),
+        rest=rest,
         start_s=seconds(start) if start is not None else 0.0,
         stop_s=seconds(stop) if stop is not None else None,
         format=format,  # type: ignore[arg-type]  # Options checks it
@@ -64,6 +77,8 @@ def command(
         offline=offline,
         template=filename,
     )
+    if list_sounds:
+        return _list(songs, options, json=json)
     return _separate(songs, out, options, force=force, json=json)
 
 
@@ -90,7 +105,7 @@ def _depth(text: str) -> Any:
 
 def _separate(songs: list[Path], out: Path, options: Options, *, force: bool, json: bool) -> int:
     """Do every song; one that fails is named and does not stop the others."""
-    from unbraid.api import Job, load
+    from unbraid.api import Job
     from unbraid.api.names import check_template, find_songs, track_names
     from unbraid.cli.screen import Screen
     from unbraid.errors import MissingExtra, ModelError, UnbraidError, UsageError
@@ -100,15 +115,7 @@ def _separate(songs: list[Path], out: Path, options: Options, *, force: bool, js
     found, failed = _find(songs, screen, find_songs)
     if not found:
         return 1
-    with screen.download() as on_bytes:
-        model = load(
-            options.model,
-            runtime=options.runtime,
-            device=options.device,
-            offline=options.offline,
-            wanted=(options.two_stems,) if options.two_stems else options.stems,
-            on_bytes=on_bytes,
-        )
+    model = _load(options, screen)
     for song, track in zip(found, track_names(found), strict=True):
         job = Job(song, track, out, options)
         try:
@@ -119,6 +126,40 @@ def _separate(songs: list[Path], out: Path, options: Options, *, force: bool, js
             failed += 1
             screen.failed(str(error))
     screen.end(len(found), failed, options.model)
+    return 1 if failed else 0
+
+
+def _load(options: Options, screen: Screen) -> Model:
+    from unbraid.api import load
+
+    wanted = (options.two_stems,) if options.two_stems else options.stems
+    with screen.download() as on_bytes:
+        return load(
+            options.model,
+            runtime=options.runtime,
+            device=options.device,
+            offline=options.offline,
+            wanted=() if options.asks else wanted,  # words may need any stem
+            on_bytes=on_bytes,
+        )
+
+
+def _list(songs: list[Path], options: Options, *, json: bool) -> int:
+    """What can be heard in each song."""
+    from unbraid.api.listen import list_sounds
+    from unbraid.api.names import find_songs
+    from unbraid.cli.screen import Screen
+    from unbraid.errors import AudioError
+
+    screen = Screen(json=json)
+    found, failed = _find(songs, screen, find_songs)
+    model = _load(options, screen)
+    for song in found:
+        try:
+            screen.heard(song, list_sounds(song, model, screen.stop_asked))
+        except AudioError as error:
+            failed += 1
+            screen.failed(str(error))
     return 1 if failed else 0
 
 

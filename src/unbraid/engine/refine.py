@@ -19,8 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from unbraid.engine.contract import Separator
+from unbraid.engine.presence import Presence
 from unbraid.engine.progress import Meter, OnProgress, StopAsked, never
-from unbraid.engine.run import Schedule, run, steps
+from unbraid.engine.run import Passage, Schedule, run, steps
 from unbraid.engine.source import ShiftedSource, Source, track_normalized
 from unbraid.errors import ModelError, UsageError
 from unbraid.signal import Samples
@@ -43,19 +44,25 @@ class Member:
 
 @dataclass(frozen=True)
 class Pass:
-    """One way through the song: who, delayed by how many samples, counted how much for each stem."""
+    """One way through the song: who, delayed by how many samples, counted how much for each stem and for queries."""
 
     separator: Separator
     delay: int
     coefficients: Samples
+    asked: float = 0.0
 
 
 Sink = Callable[[int, Pass, Samples], None]
-"""Takes (pass number, pass, passage ``[stem, channel, time]`` already multiplied by the coefficients)."""
+"""Takes (pass number, pass, passage ``[stem + query, channel, time]`` already multiplied by the coefficients)."""
 
 
-def passes(members: Sequence[Member], wanted: Sequence[str], shifts: int, seed: int) -> list[Pass]:
-    """What has to be run for the ``wanted`` stems. The delays are drawn from ``seed``."""
+def passes(
+    members: Sequence[Member], wanted: Sequence[str], shifts: int, seed: int, *, asked: bool = False
+) -> list[Pass]:
+    """What has to be run for the ``wanted`` stems, and for queries if there are any (``asked``).
+
+    The delays are drawn from ``seed``.
+    """
     if shifts < 0:
         raise UsageError(f"shifts is {shifts}; give 0 for none, or a small positive number")
     stems = members[0].separator.spec.stems
@@ -69,10 +76,11 @@ def passes(members: Sequence[Member], wanted: Sequence[str], shifts: int, seed: 
     for member, row in zip(members, weights, strict=True):
         limit = int(MAX_SHIFT_S * member.separator.spec.rate)
         delays = np.random.default_rng([seed, member.order]).integers(0, limit + 1, shifts).tolist() or [0]
-        if not row[wanted_mask].any():
+        if not row[wanted_mask].any() and not asked:
             continue
         share = np.where(wanted_mask, row / total / max(shifts, 1), 0.0).astype(np.float32)
-        todo += [Pass(member.separator, delay, share) for delay in delays]
+        of_queries = 1 / max(shifts, 1) / len(members) if asked else 0.0
+        todo += [Pass(member.separator, delay, share, of_queries) for delay in delays]
     return todo
 
 
@@ -83,10 +91,15 @@ def run_passes(
     sink: Sink,
     on_progress: OnProgress | None = None,
     stop_asked: StopAsked = never,
-) -> None:
-    """Run every pass and hand its passages to ``sink``, in order, each pass covering the whole source."""
+    queries: Samples | None = None,
+) -> Samples | None:
+    """Run every pass and hand its passages to ``sink``, in order, each pass covering the whole source.
+
+    ``queries[query, embedding]`` asks for more sounds. Returns their presence ``[query]`` in the song, or None.
+    """
     work = sum(steps(source.length + each.delay, each.separator, schedule) for each in todo)
     meter = Meter("separate", work, on_progress, stop_asked)
+    presence = Presence()
     for number, each in enumerate(todo):
         spec = each.separator.spec
         mean, scale, heard = 0.0, 1.0, source
@@ -96,9 +109,20 @@ def run_passes(
         if each.delay:
             heard = ShiftedSource(heard, each.delay)
         skip = each.delay
-        share = each.coefficients[:, None, None]
-        for passage in run(each.separator, heard, schedule, meter):
-            kept = passage.stems[..., skip:] if skip else passage.stems
-            skip = max(0, skip - passage.stems.shape[-1])
+        for passage in run(each.separator, heard, schedule, meter, queries):
+            answer = _answer(each, passage, np.float32(mean), np.float32(scale))
+            kept = answer[..., skip:] if skip else answer
+            skip = max(0, skip - answer.shape[-1])
+            if not passage.last:
+                presence.push(passage.presence)
             if kept.shape[-1]:
-                sink(number, each, share * (kept * np.float32(scale) + np.float32(mean)))
+                sink(number, each, kept)
+    return presence.pooled() if queries is not None else None
+
+
+def _answer(each: Pass, passage: Passage, mean: np.float32, scale: np.float32) -> Samples:
+    """``[stem + query, channel, time]``: the normalisation undone, times the pass's coefficients."""
+    stems = each.coefficients[:, None, None] * (passage.stems * scale + mean)
+    if passage.asked is None:
+        return stems
+    return np.concatenate([stems, np.float32(each.asked) * (passage.asked * scale)])

@@ -48,11 +48,15 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Passage:
-    """A stretch of the answer, final: ``stems[stem, channel, time]`` and ``asked[query, channel, time]``."""
+    """A stretch of the answer, final: ``stems[stem, channel, time]`` and ``asked[query, channel, time]``.
+
+    presence: ``[query]``, of the chunk that came in; ``last`` is the stretch that no chunk comes with.
+    """
 
     stems: Samples
     asked: Samples | None = None
     presence: Samples | None = None
+    last: bool = False
 
 
 def run(
@@ -72,7 +76,7 @@ def run(
         meter.step()
     rest = stem_blend.finish()
     if rest is not None:
-        yield Passage(rest, asked_blend.finish())
+        yield Passage(rest, asked_blend.finish(), last=True)
 
 
 def steps(length: int, separator: Separator, schedule: Schedule) -> int:
@@ -152,5 +156,5 @@ def _check(answer: Separated, batch: int, stems: int, asked: int | None, given: 
         raise ModelError(f"model {name!r} answered {answer.stems.shape} instead of {(batch, stems, *given)}")
     if asked is not None and (answer.asked is None or answer.asked.shape != (batch, asked, *given)):
         raise ModelError(f"model {name!r} did not answer {asked} queries")
-    if not np.isfinite(answer.stems).all():
+    if not np.isfinite(answer.stems).all() or (answer.asked is not None and not np.isfinite(answer.asked).all()):
         raise ModelError(f"model {name!r} answered with NaN or infinity; its weights are broken")

@@ -1,0 +1,48 @@
+"""Arrays in, arrays out: a song that is in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from unbraid.api.asking import Answered, plan_asking
+from unbraid.api.join import take_apart
+from unbraid.api.model import Model
+from unbraid.api.presence import presence_of
+from unbraid.api.way import Way
+from unbraid.engine.finish import Mixdown, outputs, render
+from unbraid.engine.source import ArraySource
+from unbraid.engine.store import ArrayStore
+from unbraid.errors import UsageError
+from unbraid.signal import as_samples
+
+
+def separate_array(
+    model: Model,
+    samples: object,
+    rate: int,
+    stems: Sequence[str],
+    way: Way,
+    *,
+    ask: Sequence[str] = (),
+    without: Sequence[str] = (),
+    like: Sequence[str] = (),
+    rest: bool = False,
+) -> Answered:
+    """As :meth:`Model.separate`."""
+    song = ArraySource(as_samples(samples))
+    if song.channels not in (1, 2):
+        raise UsageError(f"samples have {song.channels} channels; give mono or stereo, [channel, time]")
+    wanted = tuple(stems) or model.spec.stems
+    files = outputs(model.spec.stems, wanted, None, residual=False)
+    names = [file.name for file in files]
+    asking = plan_asking(model.spec.stems, names, ask=ask, without=without, like=like, rest=rest)
+    taken = take_apart(model, song, rate, wanted, asking, lambda _, channels: ArrayStore(channels, song.length), way)
+    mixdown = Mixdown(song, taken.sources, files)
+    answer = {}
+    for file in (*files, *asking.outputs):
+        blocks = list(render(mixdown, file))
+        answer[file.name] = np.concatenate(blocks, 1) if blocks else np.zeros_like(song.samples)
+    routes = {each.name: each.route for each in asking.asked}
+    return Answered(answer, rate, routes, presence_of(asking, taken, mixdown))
