@@ -279,6 +279,7 @@ class Compact(nn.Module):
             segment=config.segment,
             scale_equivariant=True,
             silence_exact=True,
+            overlap=0.1,
         )
 
     @torch.no_grad()

@@ -157,6 +157,7 @@ def _facts(net: Net, spec: Spec, sha256: str) -> dict[str, Any]:
         "scale_equivariant": spec.scale_equivariant,
         "silence_exact": spec.silence_exact,
         "normalize": spec.normalize,
+        "overlap": spec.overlap,
         "embedding": spec.embedding,
     }
 
