@@ -68,7 +68,8 @@ def build(package: Package, name: str = "audiosep") -> tuple[AudioSep, Spec]:
         refuse("holds, beyond what AudioSep has,", {key for key in own - used.keys() if not _UNUSED.fullmatch(key)})
         refuse("lacks", used.keys() - own)
         load_strictly(net, {ours: state[theirs] for theirs, ours in used.items()})
-        return net, net.spec(name)
+        # Channels innermost: the same convolutions take about a sixth less time on CPUs.
+        return net.to(memory_format=torch.channels_last), net.spec(name)  # type: ignore[call-overload]  # torch's stub
     except ModelError as error:
         raise ModelError(f"{name}: refused: the checkpoint {error}") from error
 
