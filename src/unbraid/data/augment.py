@@ -7,13 +7,20 @@ multiplies into it for nothing and any other applies with :func:`filtered`.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
 import soxr
 from numpy.random import Generator
 
+from unbraid.data.codec import CODECS
+from unbraid.data.effects import Chain, draw_chain, through_effects
+from unbraid.data.stretch import MARGIN_S, stretched
 from unbraid.signal import Samples
+
+RATE = 44_100
+"""Of the songs, for what is known in seconds before they are read."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +31,11 @@ class Ranges:
     width: side signal times up to this, or divided by it. speed: pitch and tempo together, as a fraction.
     lowpass_hz: recordings, codecs and old voices end somewhere between these.
     room_s: decay time of a made room. drive_db: how far a mix may be pushed into the common limiter.
+
+    What needs the [train] extra or time is off unless a chance is given. semitones, tempo: pitch (whole semitones
+    within plus and minus) and tempo (normal with ``tempo_spread``, at most ``tempo``) apart from each other.
+    effects: names of presets (unbraid.data.effects), all of them if none is named. codecs, codec_kbps: of an example
+    that has been through a lossy codec (unbraid.data.codec).
     """
 
     gain_db: float = 6.0
@@ -39,6 +51,15 @@ class Ranges:
     room_chance: float = 0.12
     drive_db: float = 12.0
     drive_chance: float = 0.5
+    semitones: int = 2
+    tempo: float = 0.12
+    tempo_spread: float = 0.05
+    stretch_chance: float = 0.0
+    effects: tuple[str, ...] = ()
+    effect_chance: float = 0.0
+    codecs: tuple[str, ...] = CODECS
+    codec_kbps: tuple[float, float] = (48.0, 256.0)
+    codec_chance: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -54,14 +75,29 @@ class Change:
     lowpass_hz: float | None = None
     room_s: float | None = None
     room_seed: int = 0
+    semitones: int = 0
+    tempo: float = 1.0
+    effects: Chain | None = None
 
     def with_speed_of(self, other: Change) -> Change:
         """The same draw at another's pitch and tempo: what is to stay in time and in tune."""
-        return replace(self, speed=other.speed)
+        return replace(self, speed=other.speed, semitones=other.semitones, tempo=other.tempo)
 
 
-def draw(rng: Generator, ranges: Ranges) -> Change:
-    """One change within ``ranges``."""
+def draw(rng: Generator, ranges: Ranges, stems: Collection[str] = ()) -> Change:
+    """One change within ``ranges``, with effects that suit ``stems``."""
+    change = _drawn(rng, ranges)
+    # What is off draws nothing, so that it does not change what else is drawn.
+    if ranges.stretch_chance and rng.random() < ranges.stretch_chance:
+        tempo = 1 + float(np.clip(rng.normal(0, ranges.tempo_spread), -ranges.tempo, ranges.tempo))
+        semitones = int(rng.integers(-ranges.semitones, ranges.semitones + 1))
+        change = replace(change, semitones=semitones, tempo=tempo)
+    if ranges.effect_chance and rng.random() < ranges.effect_chance:
+        change = replace(change, effects=draw_chain(rng, stems, ranges.effects))
+    return change
+
+
+def _drawn(rng: Generator, ranges: Ranges) -> Change:
     # Hundredths, so that resampling meets few ratios.
     speed = 1 + round(rng.uniform(-ranges.speed, ranges.speed), 2) if rng.random() < ranges.speed_chance else 1.0
     return Change(
@@ -78,12 +114,17 @@ def draw(rng: Generator, ranges: Ranges) -> Change:
 
 
 def source_length(change: Change, length: int) -> int:
-    """Samples to read so that ``length`` remain after the change of speed."""
-    return length if change.speed == 1 else int(np.ceil(length * change.speed)) + 1
+    """Samples to read so that ``length`` remain after the changes of speed and tempo."""
+    if change.speed == 1 and not _stretches(change):
+        return length
+    margin = round(MARGIN_S * RATE) if _stretches(change) else 0
+    return int(np.ceil(length * change.speed * change.tempo)) + margin + 1
 
 
 def change_wave(change: Change, wave: Samples, rate: int, length: int) -> Samples:
     """``wave[channel, source_length]`` to ``[channel, length]``; all but :func:`curve`."""
+    if _stretches(change):
+        wave = stretched(wave, rate, change.tempo, change.semitones)
     if change.speed != 1:
         wave = soxr.resample(wave.T, rate * change.speed, rate, quality="LQ").T
     wave = _fitted(wave, length) * np.float32(10 ** (change.gain_db / 20) * (-1 if change.invert else 1))
@@ -92,6 +133,8 @@ def change_wave(change: Change, wave: Samples, rate: int, length: int) -> Sample
         wave = np.stack([mid + side, mid - side])
     if change.swap:
         wave = wave[::-1]
+    if change.effects:
+        wave = through_effects(wave, change.effects, rate)
     if change.room_s is not None:
         wave = _in_room(wave, change.room_s, change.room_seed, rate)
     return np.ascontiguousarray(wave, np.float32)
@@ -130,6 +173,10 @@ def limiter_gain(mix: Samples, drive_db: float, rate: int) -> Samples:
     smooth = np.convolve(np.pad(gain, 1, mode="edge"), np.ones(3) / 3, mode="valid")
     centres = (np.arange(len(smooth)) + 0.5) * block
     return np.interp(np.arange(mix.shape[-1]), centres, smooth).astype(np.float32)
+
+
+def _stretches(change: Change) -> bool:
+    return change.tempo != 1 or change.semitones != 0
 
 
 def _fitted(wave: Samples, length: int) -> Samples:

@@ -16,10 +16,14 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from unbraid.data.augment import Change, Ranges, change_wave, curve, draw, limiter_gain, source_length
+from unbraid.data.augment import RATE, Change, Ranges, change_wave, curve, draw, limiter_gain, source_length
+from unbraid.data.batch import Batch, remixed
+from unbraid.data.codec import draw_codec, through_codec
 from unbraid.data.tracks import Song, read_part
 from unbraid.errors import AudioError, UsageError
 from unbraid.signal import Samples
+
+__all__ = ["Batch", "Mixing", "Sampler"]
 
 _SILENT = 1e-3  # RMS of full scale
 _TRIES = 4
@@ -33,6 +37,8 @@ class Mixing:
     weak: share of examples built on a song that knows only a sum of stems, if there are any.
     drop_target, drop_part: chance that a whole stem, or one of several parts of it, is left out.
     part_gain_db: each part's own gain, uniform within plus and minus.
+    group: stems are also shuffled over so many examples in a row (unbraid.data.batch.remixed); 0 for never.
+    rest_weight: how much a sum of stems counts beside a single one, in examples that know no better.
     """
 
     remix: float = 0.6
@@ -40,20 +46,8 @@ class Mixing:
     drop_target: float = 0.12
     drop_part: float = 0.1
     part_gain_db: float = 3.0
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Examples and what is known of them.
-
-    wave: ``[batch, target, channel, time]``. curve: ``[batch, target, freq]``, amplitude factors still to be applied.
-    members: ``[batch, target, stem]``, 1 where the target contains the stem. weight: ``[batch, target]``.
-    """
-
-    wave: Samples
-    curve: Samples
-    members: Samples
-    weight: Samples
+    group: int = 0
+    rest_weight: float = 1.0
 
 
 class Sampler:
@@ -81,7 +75,9 @@ class Sampler:
         """``size`` examples, each from a generator seeded by ``(*seed, item)``."""
         examples = [self._readable([*seed, item]) for item in range(size)]
         wave, curves, members, weight = (np.stack(column) for column in zip(*examples, strict=True))
-        return Batch(wave, curves, members, weight)
+        batch = Batch(wave, curves, members, weight)
+        # No item has the number ``size``, so this generator is nobody else's.
+        return remixed(batch, np.random.default_rng([*seed, size]), self._mixing.group) if self._mixing.group else batch
 
     def _readable(self, seed: list[int]) -> tuple[Samples, Samples, Samples, Samples]:
         """An example; one more draw if a song was removed under our hands, as a studio at work may do."""
@@ -103,7 +99,7 @@ class Sampler:
         curves = np.ones((count, len(self._hz)), np.float32)
         members, weight = np.zeros((count, count), np.float32), np.zeros(count, np.float32)
         for slot, target in enumerate(self._plan(base)):
-            change = draw(rng, self._ranges)
+            change = draw(rng, self._ranges, target)
             if target in base.targets() and not (remix and len(target) == 1):
                 change = change.with_speed_of(shared)
                 wave[slot] = self._render(rng, base, target, start, change)
@@ -112,8 +108,9 @@ class Sampler:
             if rng.random() < self._mixing.drop_target:
                 wave[slot] = 0
             curves[slot] = curve(change, self._hz)
-            members[slot], weight[slot] = [stem in target for stem in self._stems], 1
-        return self._mastered(rng, wave), curves, members, weight
+            members[slot] = [stem in target for stem in self._stems]
+            weight[slot] = 1 if len(target) == 1 else self._mixing.rest_weight
+        return self._coded(rng, self._mastered(rng, wave)), curves, members, weight
 
     def _plan(self, base: Song) -> list[frozenset[str]]:
         """The example's targets: those of ``base``, and one for each stem that it lacks."""
@@ -150,8 +147,16 @@ class Sampler:
         """All targets under one limiter's gain, now and then."""
         if rng.random() >= self._ranges.drive_chance:
             return wave
-        gain = limiter_gain(wave.sum(0), rng.uniform(0, self._ranges.drive_db), 44_100)
+        gain = limiter_gain(wave.sum(0), rng.uniform(0, self._ranges.drive_db), RATE)
         return wave * gain
+
+    def _coded(self, rng: Generator, wave: Samples) -> Samples:
+        """Every target through one lossy codec, now and then; the mixture is the sum of what comes out."""
+        ranges = self._ranges
+        if not ranges.codec_chance or rng.random() >= ranges.codec_chance:
+            return wave
+        codec = draw_codec(rng, ranges.codecs, ranges.codec_kbps)
+        return np.stack([through_codec(target, codec, RATE) for target in wave])
 
 
 def _pick(rng: Generator, songs: Sequence[Song]) -> Song:
