@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from transformers import RobertaTokenizer
 
 from tests.hostile.pickles import Call
@@ -75,6 +76,16 @@ def test_a_tokenizer_in_the_hugging_face_cache_is_found(tmp_path: Path) -> None:
     assert not (kept / "vocab.json").exists(), "one file now, tokenizer.json"
     given = clap_encoder(path, tokenizer=tmp_path / "made").encode(["low end"])
     np.testing.assert_array_equal(clap_encoder(path).encode(["low end"]), given)
+
+
+def test_the_same_weights_in_safetensors_are_the_same_separator(loaded: Loaded, tmp_path: Path) -> None:
+    path = tmp_path / "audiosep.safetensors"
+    save_file({name: value.contiguous() for name, value in package()["state_dict"].items()}, path)
+    again = load(str(path), device="cpu").members[0].separator
+    mix, query = np.stack([clap_models.clip(1.0, 32_000)] * 2)[None], np.ones((1, 1, 512), np.float32)
+    first, second = again(mix, query).asked, loaded.members[0].separator(mix, query).asked
+    assert first is not None and second is not None
+    np.testing.assert_array_equal(first, second)
 
 
 @pytest.mark.parametrize("seconds", [0.0001, 0.1, 5.0, 6.0])

@@ -101,25 +101,26 @@ class AudioSep(nn.Module):
         batch, channels, length = mix.shape
         rows = grown(mix.flatten(0, 1), self.config.n_fft)
         spectrum = analyse(rows, self.config.n_fft, self.config.hop)
-        features = self._features(spectrum)
+        power = torch.view_as_real(spectrum).square().sum(-1).to(mix.device)
+        features = self._features(power.clamp(min=_LEAST).sqrt())
         answers = []
         for query in queries.unbind(1):
             # One query after the other: the features of one fill hundreds of megabytes.
-            gain = self._gain(features, query.repeat_interleave(channels, 0), spectrum.shape[-1])
-            answers.append(synthesise(spectrum * gain, rows.shape[-1], self.config.hop)[:, :length])
+            gain = self._gain(features, query.repeat_interleave(channels, 0), spectrum)
+            sound = synthesise(spectrum * gain, rows.shape[-1], self.config.hop)
+            answers.append(sound[:, :length].to(mix.device))
         if not answers:
             return mix.new_zeros(batch, 0, channels, length)
         return torch.stack(answers, 1).reshape(batch, channels, -1, length).transpose(1, 2)
 
-    def _features(self, spectrum: Tensor) -> Tensor:
-        """``[row, freq, frame]`` complex -> ``[row, width, frame, freq]``, without the highest freq, frames padded."""
-        magnitude = torch.view_as_real(spectrum).square().sum(-1).clamp(min=_LEAST).sqrt()
+    def _features(self, magnitude: Tensor) -> Tensor:
+        """``[row, freq, frame] -> [row, width, frame, freq]``, without the highest freq, frames padded."""
         normed = self.norm(magnitude[..., None])[..., 0].transpose(1, 2)
         padded = F.pad(normed[:, None, :, :-1], (0, 0, 0, -normed.shape[1] % _FRAMES))
         return self.into(padded)  # type: ignore[no-any-return]  # a module's call is Any
 
-    def _gain(self, x: Tensor, query: Tensor, frames: int) -> Tensor:
-        """The complex factor of every bin, ``[row, freq, frame]``; that of the highest freq is zero."""
+    def _gain(self, x: Tensor, query: Tensor, spectrum: Tensor) -> Tensor:
+        """The complex factor of every bin of ``spectrum[row, freq, frame]``; that of the highest freq is zero."""
         skips = []
         for block, step in zip(self.encoder, _STEPS, strict=True):
             skips.append(block(x, query))
@@ -127,6 +128,6 @@ class AudioSep(nn.Module):
         x = self.bottom(x, query)
         for up in self.decoder:
             x = up(x, skips.pop(), query)
-        answer = self.out(x)[:, :, :frames].transpose(2, 3).float()
+        answer = self.out(x)[:, :, : spectrum.shape[-1]].transpose(2, 3).float().to(spectrum.device)
         turn = torch.complex(answer[:, 1].tanh(), answer[:, 2].tanh())
         return F.pad(turn * (answer[:, 0].sigmoid() / turn.abs().clamp(min=_LEAST)), (0, 0, 0, 1))

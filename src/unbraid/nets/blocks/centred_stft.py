@@ -1,7 +1,8 @@
 """The short-time Fourier transform of AudioSep in torch: Hann window, frames centred on multiples of the hop.
 
 The signal is reflected at its edges by half a window. Spectra are complex, ``[row, freq, frame]``, with
-``n_fft // 2 + 1`` frequencies and ``time // hop + 1`` frames.
+``n_fft // 2 + 1`` frequencies and ``time // hop + 1`` frames. Those of a signal on Apple's GPUs, where complex numbers
+are not complete, lie on the CPU.
 """
 
 from __future__ import annotations
@@ -13,15 +14,13 @@ from torch.nn import functional as F
 
 def analyse(signal: Tensor, n_fft: int, hop: int) -> Tensor:
     """``[row, time] -> [row, freq, frame]``; ``time`` must exceed ``n_fft // 2``, see :func:`grown`."""
-    if signal.device.type == "mps":  # complex numbers are not complete there
-        return analyse(signal.cpu(), n_fft, hop).to(signal.device)
+    if signal.device.type == "mps":
+        signal = signal.cpu()
     return torch.stft(signal.float(), n_fft, hop, window=_window(signal, n_fft), return_complex=True)
 
 
 def synthesise(spectrum: Tensor, length: int, hop: int) -> Tensor:
     """``[row, freq, frame] -> [row, length]``, the inverse of :func:`analyse`: overlap-add over the squared window."""
-    if spectrum.device.type == "mps":
-        return synthesise(spectrum.cpu(), length, hop).to(spectrum.device)
     n_fft = 2 * (spectrum.shape[1] - 1)
     return torch.istft(spectrum, n_fft, hop, window=_window(spectrum.real, n_fft), length=length)
 
