@@ -80,7 +80,7 @@ def export(net: Net, folder: Path, name: str, facts: Mapping[str, Any]) -> float
     folder.mkdir(parents=True, exist_ok=True)
     path, partial = folder / f"{name}.onnx", folder / f".{name}.partial.onnx"
     _trace(small, noise, partial)
-    onnx.save(_halved(onnx.load(partial)), partial)
+    onnx.save(halved(onnx.load(partial)), partial)
     agreement = _agreement_db(small, partial, noise)
     if agreement < PARITY_DB:
         partial.unlink()
@@ -107,7 +107,7 @@ def _trace(net: Net, example: Tensor, path: Path) -> None:
         )
 
 
-def _halved(model: onnx.ModelProto) -> onnx.ModelProto:
+def halved(model: onnx.ModelProto) -> onnx.ModelProto:
     """Store every large weight as float16, with a node that widens it when the graph is loaded."""
     kept, casts = [], []
     for tensor in model.graph.initializer:
