@@ -45,3 +45,12 @@ def test_a_model_that_says_it_saw_the_test_set_is_flagged(tmp_path: Path) -> Non
 def test_a_model_that_is_not_there_is_refused() -> None:
     with pytest.raises(UnbraidError, match="no such model"):
         model("no such model")
+
+
+def test_words_are_asked_of_the_model_and_told_apart(toy: Path) -> None:
+    mixture = noise(1, channels=2)
+    entrant = model(str(toy))
+    assert entrant.ask is not None
+    answer = entrant.ask(Song("song", 44100, mixture, {"vocals": mixture}), ["the singer", "everything but the vocals"])
+    np.testing.assert_allclose(answer["the singer"], 0.25 * mixture, atol=1e-5)
+    np.testing.assert_allclose(answer["everything but the vocals"], 0.75 * mixture, atol=1e-5)

@@ -60,3 +60,14 @@ def test_the_mixture_is_given_for_every_stem() -> None:
     entrant = next(entrant for entrant in bounds() if entrant.name == "mixture")
     assert all(samples is heard.mixture for samples in entrant.estimate(heard).values())
     assert entrant.bound
+
+
+def test_bounds_answer_words_too() -> None:
+    heard = song()
+    drums = heard.stems["drums"]
+    labelled = Song(heard.name, heard.rate, heard.mixture, heard.stems, {"snare": drums})
+    mixture, mask = (entrant.ask for entrant in bounds())
+    assert mixture is not None
+    assert mask is not None
+    np.testing.assert_array_equal(mixture(labelled, ["snare"])["snare"], heard.mixture)
+    assert usdr(drums, mask(labelled, ["snare"])["snare"]) > usdr(drums, heard.mixture) + 15

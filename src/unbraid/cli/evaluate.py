@@ -16,6 +16,9 @@ def command(
     model: Annotated[
         list[str] | None, typer.Option("-m", "--model", help="May be given again.  [default: compact]")
     ] = None,
+    ask: Annotated[
+        list[str] | None, typer.Option("--ask", help="Also a sound in words, where songs have labelled parts.")
+    ] = None,
     bounds: Annotated[bool, typer.Option("--bounds", help="Also the mixture itself and the ideal ratio mask.")] = False,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Every figure of every song.")] = None,
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="The same as a table.")] = None,
@@ -53,7 +56,7 @@ def command(
     ]
     if bounds:
         entrants += known_bounds()
-    evaluation = evaluate(tracks, entrants, scores, jobs=jobs, on_step=_told)
+    evaluation = evaluate(tracks, entrants, scores, words=ask or (), jobs=jobs, on_step=_told)
     write_reports(evaluation, str(data), json=json, csv=csv, markdown=markdown, plot=plot)
     typer.echo(to_markdown(evaluation, str(data)))
     for (name, song), reason in evaluation.failed.items():

@@ -56,11 +56,18 @@ def model(
     def separate(mixture: Samples, rate: int) -> Mapping[str, Samples]:
         return loaded.separate(mixture, rate, overlap=overlap, shifts=shifts, seed=seed, stop_asked=stop_asked)
 
+    def ask(mixture: Samples, rate: int, words: Sequence[str]) -> Mapping[str, Samples]:
+        answered = loaded.separate(
+            mixture, rate, ask=words, overlap=overlap, shifts=shifts, seed=seed, stop_asked=stop_asked
+        )
+        # In the order of the words: two of them may not share a name.
+        return {word: answered[name] for word, name in zip(words, answered.routes, strict=True)}
+
     seen = str(loaded.loaded.card.get("trained_on_test", ""))
     if name in catalogue.names() and catalogue.find(name).musdb_test_seen:
         seen = "the MUSDB18 test set"
     identity = f"{loaded.loaded.identity} {loaded.loaded.runtime} overlap={overlap} shifts={shifts} seed={seed}"
-    return separator(loaded.name, identity, separate, trained_on_test=seen)
+    return separator(loaded.name, identity, separate, ask, trained_on_test=seen)
 
 
 def separator(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 
 from unbraid.evaluate.entrants import Entrant
@@ -17,9 +20,20 @@ _TINY = np.float32(1e-12)
 def bounds() -> list[Entrant]:
     """The mixture given for every stem, which any separator should beat; and the ideal ratio mask, which few can."""
     return [
-        Entrant("mixture", "mixture", lambda song: dict.fromkeys(song.stems, song.mixture), bound=True),
-        Entrant("ideal ratio mask", "irm 4096 1024", ideal_ratio_mask, bound=True),
+        Entrant(
+            "mixture",
+            "mixture",
+            lambda song: dict.fromkeys(song.stems, song.mixture),
+            lambda song, words: dict.fromkeys(words, song.mixture),
+            bound=True,
+        ),
+        Entrant("ideal ratio mask", "irm 4096 1024", ideal_ratio_mask, _masks_of_sounds, bound=True),
     ]
+
+
+def _masks_of_sounds(song: Song, words: Sequence[str]) -> dict[str, Samples]:
+    """Each sound against all else in the mixture, one at a time: words may name parts of each other."""
+    return {word: ideal_ratio_mask(replace(song, stems={word: song.sounds[word]}))[word] for word in words}
 
 
 def ideal_ratio_mask(song: Song) -> dict[str, Samples]:
