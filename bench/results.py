@@ -21,15 +21,17 @@ from unbraid.evaluate.report import to_markdown
 DOCS = Path(__file__).parent.parent / "docs"
 HEAD = """# Results
 
-Written by `python -m bench.results` on {day}, through the same function as `unbraid evaluate`; any line of it can be had with
-`unbraid evaluate DATA -m MODEL --bounds`. The songs are the `test` split of our own studio ([data-sources.md](data-sources.md)): none of their fonts, kits,
-voices and scores was trained on. **They are not MUSDB18: these figures must not be compared with the quoted ones below.**
+Written by `python -m bench.results` on {day}, through the same function as `unbraid evaluate`; any line of it
+can be had with `unbraid evaluate DATA -m MODEL --bounds`. The songs are of the `test` split of our own studio
+([data-sources.md](data-sources.md)): none of their fonts, kits, voices and scores was trained on.
+**They are not MUSDB18: these figures must not be compared with the quoted ones below.**
 
 """
 QUOTED = """
 ## Quoted, not measured here
 
-Median SDR in dB (museval) on the test set of MUSDB18-HQ, from the papers and READMEs of their authors. None of these weights was at hand.
+Median SDR in dB (museval) on the test set of MUSDB18-HQ, from the papers and READMEs of their authors. None of
+these weights was at hand.
 
 | model | extra songs | vocals | drums | bass | other | mean |
 |---|---|---|---|---|---|---|
