@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -39,6 +39,7 @@ class Heard:
     presence: float
 
 
+@runtime_checkable
 class Listener(Protocol):
     """A separator that tells presence without making sound."""
 
@@ -51,7 +52,7 @@ def list_sounds(song: Path, model: Model, stop_asked: StopAsked = never) -> list
     """All sounds with a name, the likeliest first. Raises AudioError, ModelError if nothing installed can tell."""
     asker = model.asker()
     listener, spec = asker.loaded.members[0].separator, asker.spec
-    if not hasattr(listener, "hear"):
+    if not isinstance(listener, Listener):
         raise ModelError(f"model {asker.name!r} answers words, but does not tell what is in a song")
     homes = {name: home(sound, spec.stems) for name, sound in sounds().items()}
     questions = [Question(name, name, stem) for name, stem in homes.items()]

@@ -48,7 +48,7 @@ def teacher_vectors(folder: Path, tokens: Sequence[str], batch: int = 512) -> Sa
     start, stop = numbers["[CLS]"], numbers["[SEP]"]
     rows = torch.tensor([[start, numbers[token], stop] for token in tokens])
     with torch.inference_mode():
-        answers = [net(input_ids=part).last_hidden_state.mean(1) for part in rows.split(batch)]
+        answers = [net(input_ids=part).last_hidden_state.mean(1) for part in torch.split(rows, batch)]
     vectors: Samples = torch.cat(answers).numpy()
     return vectors
 
@@ -66,7 +66,8 @@ def distilled(vectors: Samples, size: int = SIZE) -> Samples:
     reduced = centred @ axes[:, ::-1][:, :size].astype(np.float32)
     reduced /= np.linalg.norm(reduced, axis=1).mean()
     weights = np.log(2 + np.arange(len(reduced))) / np.log(2 + len(reduced))
-    return (reduced * weights[:, None]).astype(np.float32)
+    answer: Samples = (reduced * weights[:, None]).astype(np.float32)
+    return answer
 
 
 class Tuned(nn.Module):

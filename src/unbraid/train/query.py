@@ -1,0 +1,221 @@
+"""Training of the head that answers words, on a trunk that stays as it is.
+
+    python -m unbraid.train.query RUN OUT [--set key=value]...
+
+RUN is a run of ``unbraid train`` with the compact net (its ``best`` checkpoint is taken) or a checkpoint's folder; OUT
+becomes the head's own run, which goes on where it stopped if it is there already. One process, one thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from unbraid.data.tracks import scan
+from unbraid.errors import ModelError, UnbraidError, UsageError
+from unbraid.nets.bands import pooled_sum
+from unbraid.nets.compact import Compact
+from unbraid.nets.query_head import QueryConfig, QueryHead
+from unbraid.query.encoder import TableEncoder
+from unbraid.train import checkpoint
+from unbraid.train.checkpoint import Progress
+from unbraid.train.ema import Averages
+from unbraid.train.loss import Products, log_error
+from unbraid.train.query_data import Asking, QuerySampler, Questions
+from unbraid.train.start import rebuilt
+
+
+@dataclass(frozen=True)
+class Settings:
+    """root: of the songs (train/, valid/). budget_s, steps: of training in all, whichever comes first; the rate falls
+    to zero by a cosine over budget_s. hops: of a piece, odd. presence: weight of its loss. floor: of the log error.
+    """
+
+    root: str = "songs"
+    budget_s: float = 3600.0
+    steps: int = 1_000_000
+    batch: int = 3
+    queries: int = 4
+    hops: int = 131
+    rate: float = 1e-3
+    warmup: int = 100
+    weight_decay: float = 1e-2
+    clip: float = 1.0
+    ema: float = 0.998
+    floor: float = 1e-3
+    presence: float = 0.5
+    checkpoint_s: float = 120.0
+    valid_batches: int = 12
+    log_steps: int = 20
+    seed: int = 0
+
+
+def settings(changes: Sequence[str]) -> Settings:
+    """The defaults with ``key=value`` changes. Raises UsageError."""
+    kinds: dict[str, Callable[[Any], Any]] = {name: type(value) for name, value in asdict(Settings()).items()}
+    given: dict[str, Any] = {}
+    for change in changes:
+        key, _, value = change.partition("=")
+        if key not in kinds:
+            raise UsageError(f"{key!r} is no setting; there are: {', '.join(kinds)}")
+        try:
+            given[key] = kinds[key](value)
+        except ValueError as error:
+            raise UsageError(f"{key} is {value!r}; it must be like {asdict(Settings())[key]!r}") from error
+    return Settings(**given)
+
+
+def load_trunk(run: Path) -> tuple[Compact, str]:
+    """The compact net of a run, frozen, and the SHA-256 of the file that its weights came from. Raises ModelError."""
+    folder = run / "best" if (run / "best" / "state.json").is_file() else run
+    if not (folder / "state.json").is_file():
+        raise ModelError(f"{run}: is neither a run with a best checkpoint nor a checkpoint")
+    net = rebuilt(checkpoint.read_state(folder))
+    if not isinstance(net, Compact):
+        raise ModelError(f"{run}: holds a {type(net).__name__}; only the compact net has tokens for words")
+    checkpoint.fill(net, checkpoint.read_weights(folder))
+    digest = hashlib.sha256((folder / checkpoint.TENSORS).read_bytes()).hexdigest()
+    return net.eval().requires_grad_(False), digest
+
+
+class QueryTask(nn.Module):
+    """The head and its loss; the trunk hears without a gradient."""
+
+    def __init__(self, trunk: Compact, head: QueryHead, given: Settings) -> None:
+        super().__init__()
+        self.head, self._trunk, self._given = head, [trunk], given
+
+    def forward(self, drawn: Questions) -> dict[str, Tensor]:
+        """The total under "loss", and its terms."""
+        trunk, (mix, target, query, weights, present) = self._trunk[0], tensors(drawn)
+        with torch.no_grad():
+            stft = trunk.stft(mix)
+            tokens = trunk.trunk(stft)
+            within = torch.einsum("bqs,bs...->bq...", weights, trunk.head(tokens))
+            products = _products(trunk, stft, trunk.stft(target))
+        size, queries = query.shape[:2]
+        mask, logit = self.head(tokens.repeat_interleave(queries, 1), query.flatten(0, 1))
+        masks = within * mask.unflatten(0, (size, queries))
+        error = log_error(masks, products, self._given.floor).mean()
+        there = nn.functional.binary_cross_entropy_with_logits(logit.unflatten(0, (size, queries)), present)
+        return {"loss": error + self._given.presence * there, "log_error": error, "presence": there}
+
+
+def tensors(drawn: Questions) -> list[Tensor]:
+    return [torch.from_numpy(getattr(drawn, each.name)) for each in fields(drawn)]
+
+
+def _products(trunk: Compact, mix: Tensor, target: Tensor) -> Products:
+    """The sums of :mod:`unbraid.train.loss`, of ``mix[batch, ...]`` and ``target[batch, query, ...]``."""
+    layout = trunk.layout
+    return Products(
+        pooled_sum(layout, mix.square().sum(2)),
+        pooled_sum(layout, (target * mix[:, None]).sum(3)),
+        pooled_sum(layout, target.square().sum(3)),
+    )
+
+
+class Run:
+    """A head in training, in the folder ``out``."""
+
+    def __init__(self, trunk: Compact, digest: str, out: Path, given: Settings) -> None:
+        torch.manual_seed(given.seed)
+        encoder = TableEncoder()
+        config = QueryConfig(words=encoder.size)
+        self.head = QueryHead(config, trunk.config)
+        self.task = QueryTask(trunk, self.head, given)
+        self.optimizer = torch.optim.AdamW(self.head.parameters(), given.rate, weight_decay=given.weight_decay)
+        self.averages = Averages(self.head, given.ema, (), ())
+        self.progress, self._given, self._out = Progress(), given, out
+        self._facts = {"query": asdict(config), "trunk": digest, "settings": asdict(given)}
+        newest = checkpoint.newest(out)
+        if newest is not None:
+            self.progress, state = checkpoint.load(newest, self.head, self.averages, self.optimizer)
+            if state["trunk"] != digest:
+                raise ModelError(f"{out}: was trained on another trunk; give another folder")
+        stems, length = trunk.config.stems, given.hops * trunk.config.hop
+        self._songs = {split: scan(Path(given.root), split) for split in ("train", "valid")}
+        self._train = QuerySampler(self._songs["train"], stems, length, encoder, Asking())
+        held = self._songs["valid"]
+        self._valid = QuerySampler(held, stems, length, encoder, Asking(drop_part=0, gain_db=0)) if held else None
+        self._piece_s = length / trunk.config.rate
+
+    def train(self) -> None:
+        """To the end of the budget; a checkpoint now and then, and at the end."""
+        given, last = self._given, time.monotonic()
+        saved = last
+        while self.progress.seconds < given.budget_s and self.progress.step < given.steps:
+            terms = self.step()
+            now = time.monotonic()
+            self.progress.seconds += now - last
+            last = now
+            if self.progress.step % given.log_steps == 0:
+                self._log({"step": self.progress.step, "seconds": round(self.progress.seconds), **terms})
+            if now - saved > given.checkpoint_s:
+                self.save()
+                saved = last = time.monotonic()
+        self.save()
+
+    def step(self) -> dict[str, float]:
+        """One batch."""
+        given, progress = self._given, self.progress
+        done = min(progress.seconds / given.budget_s, 1.0)
+        rate = given.rate * min(1.0, (progress.step + 1) / given.warmup) * (1 + math.cos(math.pi * done)) / 2
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        terms = self.task(self._train.batch((given.seed, 0, progress.step), given.batch, given.queries))
+        self.optimizer.zero_grad()
+        terms["loss"].backward()
+        nn.utils.clip_grad_norm_(self.head.parameters(), given.clip)
+        self.optimizer.step()
+        self.averages.after_batch(self.head)
+        progress.step += 1
+        progress.audio_s += given.batch * self._piece_s
+        return {name: round(value.item(), 4) for name, value in terms.items()}
+
+    def save(self) -> None:
+        """Validate and write a checkpoint."""
+        if self._valid is not None and self.averages.candidates():
+            with self.averages.applied("ema", self.head), torch.no_grad():
+                rows = [self.task(self._valid.batch((1, index), 2, 4)) for index in range(self._given.valid_batches)]
+            means = {name: round(sum(row[name].item() for row in rows) / len(rows), 4) for name in rows[0]}
+            self._log({"valid": self.progress.step, **means})
+        folder = self._out / f"step-{self.progress.step:07d}"
+        checkpoint.save(folder, self.head, self.averages, self.optimizer, self.progress, self._facts)
+        checkpoint.prune(self._out, 2)
+
+    def _log(self, line: dict[str, Any]) -> None:
+        self._out.mkdir(parents=True, exist_ok=True)
+        with (self._out / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m unbraid.train.query", description="Train the head for words.")
+    parser.add_argument("run", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="changes")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    try:
+        trunk, digest = load_trunk(options.run)
+        Run(trunk, digest, options.out, settings(options.changes)).train()
+    except UnbraidError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,162 @@
+"""Training examples for the head that answers words: a stretch of a song, and several questions about it.
+
+A song's parts carry labels ("snare", "string ensemble 1"), which the list of sounds knows. The target of a sound is the
+sum of all parts that are it or a part of it, so "strings" holds the violin, while "violin" does not hold the strings.
+A sound is absent where no part is it, a part of it, or so general that it might hold it: a song with "percussion" may
+have a shaker.
+
+A question is one of many ways of saying a sound, or two sounds of one stem at once, asked of its stem or of the mix.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+
+from unbraid.data.tracks import Part, Song, read_part
+from unbraid.errors import UsageError
+from unbraid.query.encoder import TextEncoder
+from unbraid.query.sounds import Sound, chain, home, of_label, sounds
+from unbraid.signal import Samples
+
+TEMPLATES = ("{}", "the {}", "{} part", "{} track", "a {}", "some {}", "the sound of the {}", "only the {}")
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How examples are drawn.
+
+    absent: share of questions for what is not there. two: of those for two sounds. mix: of those asked of the mix.
+    drop_part: chance that a part is left out. gain_db: of each part, within plus and minus. silent: energy below which,
+    relative to the mix, a sound is not there in a stretch.
+    """
+
+    absent: float = 0.3
+    two: float = 0.15
+    mix: float = 0.2
+    drop_part: float = 0.1
+    gain_db: float = 4.0
+    silent: float = 1e-4
+
+
+@dataclass(frozen=True)
+class Questions:
+    """``mix[batch, channel, time]``, ``target[batch, query, channel, time]``, ``query[batch, query, words + stem]``,
+    ``weights[batch, query, stem]`` of the stems that are asked, and ``present[batch, query]``, 1 or 0.
+    """
+
+    mix: Samples
+    target: Samples
+    query: Samples
+    weights: Samples
+    present: Samples
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A song all of whose parts have a known sound. parts: each with its sound."""
+
+    song: Song
+    parts: tuple[tuple[Part, Sound], ...]
+
+    @property
+    def present(self) -> list[str]:
+        """The sounds that can be asked for: those of the parts and what they are parts of, whole stems left out."""
+        names = {name for _, sound in self.parts for name in chain(sound)}
+        return sorted(name for name in names if sounds()[name].whole is not None)
+
+    def parts_of(self, name: str) -> list[Part]:
+        return [part for part, sound in self.parts if name in chain(sound)]
+
+    def absent(self, name: str) -> bool:
+        """Whether it is certain that the song has no ``name``."""
+        own = {sound.name for _, sound in self.parts}
+        general = {each for each in chain(sounds()[name]) if sounds()[each].whole is not None}
+        return not self.parts_of(name) and not own & general
+
+
+def labelled(songs: Sequence[Song]) -> list[Labelled]:
+    """The songs that can be learned from."""
+    found = []
+    for song in songs:
+        known = [(part, of_label(part.label)) for part in song.parts]
+        if all(sound is not None and len(part.stems) == 1 for part, sound in known):
+            found.append(Labelled(song, tuple((part, sound) for part, sound in known if sound is not None)))
+    return found
+
+
+class QuerySampler:
+    """Draws batches from ``songs`` for a trunk with ``stems``; length: of a piece in samples."""
+
+    def __init__(
+        self, songs: Sequence[Song], stems: Sequence[str], length: int, encoder: TextEncoder, asking: Asking
+    ) -> None:
+        self._songs, self._stems, self._length = labelled(songs), tuple(stems), length
+        self._encoder, self._asking = encoder, asking
+        if not self._songs:
+            raise UsageError(f"none of {len(songs)} songs has only parts with labels that unbraid knows")
+        counts = Counter(name for song in self._songs for name in song.present)
+        # Rare sounds are asked for more often than they occur, and less often than if all were equal.
+        self._rarity = {name: count**-0.5 for name, count in counts.items()}
+
+    def batch(self, seed: Sequence[int], size: int, queries: int) -> Questions:
+        """``size`` stretches with ``queries`` questions each, each stretch from a generator of ``(*seed, item)``."""
+        rows = [self._example(np.random.default_rng([*seed, item]), queries) for item in range(size)]
+        return Questions(*(np.stack(column) for column in zip(*rows, strict=True)))
+
+    def _example(self, rng: Generator, queries: int) -> tuple[Samples, ...]:
+        song = self._songs[rng.integers(len(self._songs))]
+        start = int(rng.integers(max(1, song.song.samples - self._length)))
+        waves = {part.path: self._wave(rng, part, start) for part, _ in song.parts}
+        mix: Samples = np.sum(np.stack(list(waves.values())), axis=0)
+        asked = [self._question(rng, song) for _ in range(queries)]
+        target = np.zeros((queries, *mix.shape), np.float32)
+        for row, (names, _, _) in enumerate(asked):
+            heard = {part.path for name in names for part in song.parts_of(name)}
+            for path in heard:
+                target[row] += waves[path]
+        energy = np.square(target).sum((1, 2)) / max(float(np.square(mix).sum()), 1e-9)
+        weights = np.stack([weight for _, _, weight in asked])
+        query = np.concatenate([self._encoder.encode([text for _, text, _ in asked]), weights], 1)
+        present: Samples = (energy > self._asking.silent).astype(np.float32)
+        return mix, target, query, weights, present
+
+    def _wave(self, rng: Generator, part: Part, start: int) -> Samples:
+        gain = 10 ** (rng.uniform(-1, 1) * self._asking.gain_db / 20) * (rng.random() >= self._asking.drop_part)
+        return read_part(part, start, self._length) * np.float32(gain)
+
+    def _question(self, rng: Generator, song: Labelled) -> tuple[list[str], str, Samples]:
+        """The sounds, the text, and a weight for each stem."""
+        asking = self._asking
+        if rng.random() < asking.absent:
+            names = [self._absent(rng, song)]
+        else:
+            names = [self._pick(rng, song.present)]
+            stem = home(sounds()[names[0]], self._stems)
+            others = [each for each in song.present if each not in names and home(sounds()[each], self._stems) == stem]
+            if others and rng.random() < asking.two:
+                names.append(self._pick(rng, others))
+        stem = home(sounds()[names[0]], self._stems)
+        of_mix = stem is None or rng.random() < asking.mix
+        weights = np.array([1.0 if of_mix else float(each == stem) for each in self._stems], np.float32)
+        return names, " and ".join(said(rng, sounds()[name]) for name in names), weights
+
+    def _absent(self, rng: Generator, song: Labelled) -> str:
+        """A sound that the song lacks: mostly one that other songs have, lest the head answer out of habit."""
+        pool = list(self._rarity) if rng.random() < 0.7 else [n for n, s in sounds().items() if s.whole is not None]
+        lacking = [name for name in pool if song.absent(name)] or [n for n in sounds() if song.absent(n)]
+        return lacking[rng.integers(len(lacking))]
+
+    def _pick(self, rng: Generator, names: Sequence[str]) -> str:
+        chances = np.array([self._rarity.get(name, 1.0) for name in names])
+        return names[int(rng.choice(len(names), p=chances / chances.sum()))]
+
+
+def said(rng: Generator, sound: Sound) -> str:
+    """One of the ways of saying ``sound`` that are for training."""
+    way = sound.said[rng.integers(len(sound.said))]
+    return TEMPLATES[rng.integers(len(TEMPLATES))].format(way)

@@ -1,0 +1,166 @@
+"""A compact net and its head for words as the two graphs that :mod:`unbraid.runtime.words` runs.
+
+    python -m unbraid.train.query_export RUN WORDS OUT
+
+RUN is the run of the net, WORDS that of the head. Written are ``NAME.onnx`` with masks and tokens as outputs,
+``NAME.json``, ``NAME-words.onnx`` and ``NAME-words.json``. Weights are stored in half precision; each graph is compared
+with torch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from torch import Tensor, nn
+
+from unbraid.errors import ModelError, UnbraidError
+from unbraid.nets.bands import spread
+from unbraid.nets.compact import Compact
+from unbraid.nets.query_head import QueryConfig, QueryHead
+from unbraid.runtime.facts import FORMAT
+from unbraid.train import checkpoint
+from unbraid.train.export import PARITY_DB, export, halved, rounded
+from unbraid.train.query import load_trunk
+
+_OPSET = 17
+
+
+class _Trunk(nn.Module):
+    """What the first graph holds."""
+
+    def __init__(self, net: Compact) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, stft: Tensor) -> tuple[Tensor, Tensor]:
+        tokens = self.net.trunk(stft)
+        return spread(self.net.layout, self.net.head(tokens)), tokens
+
+
+class _Head(nn.Module):
+    """What the second graph holds."""
+
+    def __init__(self, head: QueryHead) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(self, tokens: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
+        mask, logit = self.head(tokens, query)
+        return spread(self.head.layout, mask), logit.sigmoid()
+
+
+def export_words(net: Compact, head: QueryHead, folder: Path, name: str, facts: Mapping[str, Any]) -> float:
+    """Write all four files into ``folder``; returns the lower of both agreements with torch in dB.
+
+    facts: what ``NAME.json`` says beyond the graph's own. Raises ModelError if a graph agrees with torch to less than
+    ``PARITY_DB``.
+    """
+    export(net, folder, name, facts)
+    small, words = rounded(net), rounded(head)
+    config, generator = net.config, torch.Generator().manual_seed(0)
+    frames = 1 + net.spec(name).segment // config.hop
+    stft = torch.randn(1, config.channels, 2, config.n_fft // 2 + 1, frames, generator=generator)
+    query = torch.randn(1, head.query_size, generator=generator)
+    with torch.no_grad():
+        tokens = small.trunk(stft)
+    first, second = folder / f"{name}.onnx", folder / f"{name}-words.onnx"
+    agreement = min(
+        _write(_Trunk(small), {"stft": stft}, {"mask": 0, "tokens": 1}, first),
+        _write(_Head(words), {"tokens": tokens, "query": query}, {"mask": 0, "presence": 0}, second),
+    )
+    known = json.loads((folder / f"{name}.json").read_text("utf-8")) | {"sha256": _sum(first)}
+    _put(folder / f"{name}.json", known)
+    about = {"format": FORMAT, "graph": second.name, "sha256": _sum(second), "trunk": known["sha256"]}
+    _put(folder / f"{name}-words.json", {**about, "words": head.config.words})
+    return agreement
+
+
+def _write(module: nn.Module, inputs: dict[str, Tensor], outputs: dict[str, int], path: Path) -> float:
+    """Trace, halve, compare; ``outputs`` are names and the axis of each that is the batch."""
+    axes = {"stft": 0, "query": 0, "tokens": 1, **outputs}
+    example, partial = tuple(inputs.values()), path.with_name(f".{path.name}.partial")
+    module = module.eval()
+    with warnings.catch_warnings(), torch.inference_mode():
+        # The newer exporter unrolls LSTM layers; the older one writes them as one node each and warns of its age.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            module,
+            example,
+            str(partial),
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamic_axes={key: {axes[key]: "batch"} for key in (*inputs, *outputs)},
+            opset_version=_OPSET,
+            dynamo=False,
+        )
+        ours = module(*example)
+    onnx.save(halved(onnx.load(partial)), partial)
+    session = onnxruntime.InferenceSession(str(partial), providers=["CPUExecutionProvider"])
+    theirs = session.run(list(outputs), {key: value.numpy() for key, value in inputs.items()})
+    agreement = min(_ratio_db(one.numpy(), other) for one, other in zip(ours, theirs, strict=True))
+    if agreement < PARITY_DB:
+        partial.unlink()
+        raise ModelError(f"{path.name} agrees with torch to {agreement:.0f} dB; it must to {PARITY_DB:.0f} dB")
+    partial.replace(path)
+    return agreement
+
+
+def _ratio_db(ours: Any, theirs: Any) -> float:
+    difference = float(np.square(ours - theirs).sum())
+    return float(10 * np.log10(np.square(ours).sum() / max(difference, 1e-30)))
+
+
+def _sum(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _put(path: Path, facts: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
+
+
+def load_head(run: Path, trunk: Compact, digest: str) -> QueryHead:
+    """The averaged head of a run that was trained on the trunk with that digest. Raises ModelError."""
+    newest = checkpoint.newest(run)
+    if newest is None:
+        raise ModelError(f"{run}: has no checkpoint")
+    state = checkpoint.read_state(newest)
+    if state["trunk"] != digest:
+        raise ModelError(f"{run}: was trained on another trunk")
+    head = QueryHead(QueryConfig(**state["query"]), trunk.config)
+    checkpoint.fill(head, checkpoint.read_weights(newest))
+    return head.eval()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m unbraid.train.query_export", description="Export net and head.")
+    parser.add_argument("run", type=Path)
+    parser.add_argument("words", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--name", default="compact")
+    parser.add_argument("--facts", type=Path, help="A JSON file whose entries join NAME.json.")
+    options = parser.parse_args(arguments)
+    try:
+        net, digest = load_trunk(options.run)
+        facts = json.loads(options.facts.read_text("utf-8")) if options.facts else {}
+        head = load_head(options.words, net, digest)
+        agreement = export_words(net, head, options.out, options.name, facts)
+    except UnbraidError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stderr.write(f"{options.out}: agrees with torch to {agreement:.0f} dB\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
