@@ -13,8 +13,9 @@ from unbraid.data.sample import Batch, Sampler
 from unbraid.data.tracks import scan
 from unbraid.errors import UsageError
 from unbraid.train import checkpoint, loop
-from unbraid.train.loop import TrainingError, build, train
+from unbraid.train.loop import TrainingError, train
 from unbraid.train.recipe import Recipe
+from unbraid.train.start import build
 from unbraid.train.validate import measurable
 
 
@@ -124,3 +125,48 @@ def test_only_songs_with_exact_stems_are_validated_on(tmp_path: Path) -> None:
     write_song(root / "valid" / "a-band", 9, BAND)
     write_song(root / "valid" / "a-loop", 9, {"kick.wav": ["drums"]})
     assert [song.id for song in measurable(scan(root, "valid"))] == ["000000", "000001"]
+
+
+def test_a_batch_learnt_in_turns_has_the_gradients_of_the_whole(tmp_path: Path) -> None:
+    """Of a net whose loss takes no statistics over the batch."""
+    sizes = "{levels=3, features=8, segment=2000}"
+    changes = ["net.name=waveunet", f"net.config={sizes}", "data.piece_s=0.1", "schedule.steps=3", "optim.batch=4"]
+    for turns in (1, 4):
+        turned = recipe(tmp_path / "songs", *changes, f"optim.accumulate={turns}")
+        train(turned, tmp_path / f"run-{turns}")
+    one, four = (load_file(tmp_path / f"run-{turns}" / "step-0000003" / checkpoint.TENSORS) for turns in (1, 4))
+    for name in (name for name in one if name.endswith(".exp_avg")):
+        torch.testing.assert_close(four[name], one[name], rtol=1e-3, atol=1e-3 * float(one[name].abs().max()))
+
+
+def test_the_best_of_all_averages_is_kept_and_patience_ends_the_run(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    changes = ["optim.ema=0", "average.batches=[0.5, 0.9]", "average.epochs=[0.5]", "run.valid_epochs=1"]
+    # A rate of almost nothing: no validation after the first is better by more than rounding.
+    plan = ["schedule.steps=1000", "schedule.epoch_steps=2", "schedule.patience=3", "optim.lr=1e-30"]
+    ended = train(recipe(tmp_path / "songs", *changes, *plan, "optim.weight_decay=0"), run)
+    validated = lines(run, "valid")
+    assert ended.step == 2 * len(validated) < 40
+    assert set(validated[0]["means"]) == {"net", "batch-0.5", "batch-0.9", "epoch-0.5"}  # type: ignore[call-overload]
+    kept = checkpoint.read_state(run / "best")["progress"]["best_of"]
+    held = load_file(run / "best" / checkpoint.TENSORS)
+    prefix = "net." if kept == "net" else f"average.{kept}."
+    assert all(torch.equal(value, held[prefix + name]) for name, value in checkpoint.read_weights(run / "best").items())
+
+
+def test_who_watches_hears_of_every_step(tmp_path: Path) -> None:
+    heard: list[tuple[str, dict[str, object]]] = []
+    train(recipe(tmp_path / "songs", "schedule.steps=3"), tmp_path / "run", watcher=lambda *told: heard.append(told))
+    assert [values["step"] for event, values in heard if event == "progress"] == [1, 2, 3]
+    assert {event for event, _ in heard} == {"start", "progress", "step", "valid", "end"}
+
+
+def test_stems_may_be_grouped(tmp_path: Path) -> None:
+    """Two stems of four, and songs that know the rest only as a sum become exact."""
+    root = write_studio(tmp_path / "songs", train=1)
+    write_song(root / "train" / "a-band", 9, BAND)
+    groups = 'data.stems={band=["drums", "bass", "other"]}'
+    changes = [groups, 'net.config.stems=["vocals", "band"]', "schedule.steps=2"]
+    train(recipe(root, *changes), tmp_path / "run")
+    (line,) = lines(tmp_path / "run", "valid")
+    assert isinstance(line["sdr_db"], dict) and set(line["sdr_db"]) == {"vocals", "band", "mean"}

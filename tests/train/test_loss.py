@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from tests.train.tiny import recipe
-from unbraid.train.loop import build
 from unbraid.train.loss import MaskLoss, MaskTask, Products, compressed_distance, log_error, target_masks
+from unbraid.train.start import build
 
 
 def products(mix: torch.Tensor, targets: torch.Tensor) -> Products:

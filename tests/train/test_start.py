@@ -1,0 +1,101 @@
+"""What a run may begin with."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.laws.tiny import SIZES
+from tests.parity import demucs_models
+from tests.train.tiny import recipe
+from unbraid.errors import ModelError, UsageError
+from unbraid.train import checkpoint
+from unbraid.train.loop import train
+from unbraid.train.recipe import Recipe, parse
+from unbraid.train.start import build, fresh, rebuilt, save_weights
+
+
+def beginning(start: Path | str, **net: Any) -> Recipe:
+    return parse({"net": {"from": str(start), **net}, "data": {"root": "."}, "schedule": {"steps": 1}})
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_published_checkpoint_is_trained_further_by_one_line(tmp_path: Path) -> None:
+    theirs = demucs_models.make("htdemucs")
+    path = demucs_models.save_safetensors(theirs, tmp_path / "955717e8.safetensors")
+    net = build(beginning(path))
+    assert type(net).__name__ == "HTDemucs" and all(weight.requires_grad for weight in net.parameters())
+    halved = {name: value.half().float() for name, value in theirs.state_dict().items()}
+    assert same(net.state_dict(), halved)
+    net.train()(torch.randn(1, 2, 4001)).abs().mean().backward()
+
+
+def test_its_config_may_be_changed_where_weights_do_not_change(tmp_path: Path) -> None:
+    path = demucs_models.save_safetensors(demucs_models.make("htdemucs"), tmp_path / "x.safetensors")
+    net = build(beginning(path, config={"dropout": 0.25}))
+    assert net.config.dropout == 0.25
+    assert same(net.state_dict(), build(beginning(path)).state_dict())
+    with pytest.raises(ModelError, match=r"do not fit the net|the net has"):
+        build(beginning(path, config={"layers": 4}))
+
+
+def test_a_run_goes_on_from_the_best_of_another(tmp_path: Path) -> None:
+    train(recipe(tmp_path / "songs", "schedule.steps=2"), tmp_path / "run")
+    net = build(beginning(tmp_path / "run"))
+    assert same(dict(net.state_dict()), checkpoint.read_weights(tmp_path / "run" / "best"))
+    assert same(build(beginning(tmp_path / "run", name="compact")).state_dict(), net.state_dict())
+    with pytest.raises(UsageError, match=r"is a compact; net.name says demucs"):
+        build(beginning(tmp_path / "run", name="demucs"))
+
+
+@pytest.mark.parametrize("name", ["unet", "waveunet"])
+def test_saved_weights_are_begun_with(name: str, tmp_path: Path) -> None:
+    net = fresh(name, SIZES[name])
+    save_weights(net, tmp_path / "mine.safetensors")
+    again = build(beginning(tmp_path / "mine.safetensors"))
+    assert asdict(again.config) == asdict(net.config)
+    assert same(again.state_dict(), net.state_dict())
+
+
+def test_a_net_is_rebuilt_without_what_it_began_with(tmp_path: Path) -> None:
+    net = fresh("unet", SIZES["unet"])
+    save_weights(net, tmp_path / "mine.safetensors")
+    begun = recipe(tmp_path / "songs", f"net.from={tmp_path / 'mine.safetensors'}", "data.piece_s=0.2")
+    begun = begun.model_copy(update={"net": begun.net.model_copy(update={"name": None, "config": {}})})
+    short = begun.model_copy(update={"schedule": begun.schedule.model_copy(update={"steps": 1})})
+    train(short, tmp_path / "run")
+    (tmp_path / "mine.safetensors").unlink()
+    newest = checkpoint.newest(tmp_path / "run")
+    assert newest is not None
+    assert rebuilt(checkpoint.read_state(newest)).config == net.config
+    assert train(begun, tmp_path / "run", resume=True).step == 8
+
+
+@pytest.mark.parametrize(
+    ("start", "net", "told"),
+    [
+        ("htdemucs_ft", {}, "a bag of 4; net.member says which"),
+        ("htdemucs_ft", {"member": 4}, "member is 4; htdemucs_ft has 4"),
+        ("htdemuks", {}, "did you mean htdemucs"),
+    ],
+)
+def test_what_is_no_beginning_is_named(start: str, net: dict[str, Any], told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        build(beginning(start, **net))
+
+
+def test_an_empty_folder_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no folder of a run"):
+        build(beginning(tmp_path))
+
+
+def test_sizes_that_fit_no_net_are_named() -> None:
+    with pytest.raises(UsageError, match=r"makes no waveunet: .*levles"):
+        fresh("waveunet", {"levles": 3})
