@@ -39,6 +39,12 @@ def test_what_the_runtime_does_not_need_is_kept_for_the_screen(tmp_path: Path) -
     }
 
 
+def test_a_graph_for_any_length_says_which(tmp_path: Path) -> None:
+    spec = read_facts(write_graph(tmp_path, "mask", lengths={"segment": 1500, "first": 100, "step": 7})).spec
+    assert (spec.fixed_length, spec.segment) == (False, 1500)
+    assert [spec.valid_length(length) for length in (1, 100, 101, 107, 108)] == [100, 100, 107, 107, 114]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -56,6 +62,9 @@ def test_what_the_runtime_does_not_need_is_kept_for_the_screen(tmp_path: Path) -
         ({"stft": {"n_fft": 512, "hop": 100, "window": "hann", "pad": "zeros"}}, "stft"),
         ({"stft": {"n_fft": 2**40, "hop": 2**30, "window": "hann", "pad": "zeros"}}, "stft"),
         ({"overlap": "much"}, "overlap"),
+        ({"lengths": {"segment": 2048, "first": 0, "step": 1}}, "lengths"),
+        ({"lengths": {"segment": 10**6, "first": 1, "step": 1}}, "lengths"),
+        ({"lengths": {"segment": 2048, "first": 1}}, "lengths"),
         ({"sha256": "0" * 64}, "SHA-256"),
     ],
 )
