@@ -38,14 +38,14 @@ class Curve:
 
 
 def chosen(studio: Path, folder: Path, count: int = 20) -> Path:
-    """A folder with links to the first ``count`` songs that know four stems exactly, and to all that are held out."""
+    """A folder with links to the first ``count`` songs of either split that know four stems exactly."""
     from unbraid.data.tracks import scan
 
-    songs = [song for song in scan(studio, "train", lambda _: None) if len(song.targets()) == 4][:count]
-    (folder / "train").mkdir(parents=True)
-    for song in songs:
-        (folder / "train" / song.folder.name).symlink_to(song.folder.resolve())
-    (folder / "valid").symlink_to((studio / "valid").resolve())
+    for split in ("train", "valid"):
+        (folder / split).mkdir(parents=True)
+        whole = [song for song in scan(studio, split, lambda _: None) if len(song.targets()) == 4]
+        for song in whole[:count]:
+            (folder / split / song.folder.name).symlink_to(song.folder.resolve())
     return folder
 
 

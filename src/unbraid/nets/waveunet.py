@@ -88,10 +88,11 @@ class WaveUNetConfig:
 
     def heard(self, steps: int) -> int:
         """Samples heard for ``steps`` answers of the deepest level, by the same arithmetic backwards."""
-        steps += (self.kernel - 1) * self.depth
+        taken = (self.kernel - 1) * (2 * self.depth + (self.resampling == "learned"))
+        # While a net is exported, lengths are tensors, which must not be changed in place.
+        steps = steps + (self.kernel - 1) * self.depth
         for _ in range(self.levels - 1):
-            steps = (steps - 1) * self.stride + 1 + (self.kernel - 1) * 2 * self.depth
-            steps += (self.kernel - 1) * (self.resampling == "learned")
+            steps = (steps - 1) * self.stride + 1 + taken
         return steps
 
     def sizes(self, length: int) -> Sizes:

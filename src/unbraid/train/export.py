@@ -96,7 +96,7 @@ def _trace(net: Net, example: Tensor, path: Path) -> None:
         # The newer exporter unrolls LSTM layers; the older one writes them as one node each and warns of its age.
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            _Masks(net),
+            _Masks(net).eval(),  # or the exporter would leave the net in the mode of this wrapper
             (example,),
             str(path),
             input_names=["stft"],
