@@ -68,7 +68,7 @@ def passes(
     stems = members[0].separator.spec.stems
     weights = np.array([member.weights for member in members], np.float64)
     total = weights.sum(0)
-    wanted_mask = np.array([stem in wanted for stem in stems])
+    wanted_mask = np.array([stem in wanted for stem in stems], bool)
     if weights.shape[1] != len(stems) or (total[wanted_mask] <= 0).any():
         raise ModelError(f"a bag's weights {weights.tolist()} leave a stem of {', '.join(stems)} without a model")
     total[total <= 0] = 1.0
