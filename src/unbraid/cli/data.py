@@ -9,6 +9,8 @@ import typer
 
 if TYPE_CHECKING:
     from unbraid.data.tracks.naming import Naming
+    from unbraid.data.unlabeled.by_separator import Judge
+    from unbraid.data.unlabeled.settings import Settings
 
 app = typer.Typer(help="Check, prepare and multiply songs to train on.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -68,6 +70,83 @@ def prepare(folder: Folder, stems: Names = None, cache: Kept = None) -> int:
     for split, each in songs.items():
         typer.echo(f"{split}: {len(each)} songs, {sum(song.seconds for song in each) / 3600:.2f} h")
     return 1 if broken else 0
+
+
+@app.command("automix")
+def automix(
+    folder: Folder,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="New songs go to OUT/SPLIT; those there are kept.")],
+    copies: Annotated[int, typer.Option(min=1, help="New songs for each song.")] = 6,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed and songs give the same new songs.")] = 0,
+    split: Annotated[str, typer.Option(help="train, valid or test.")] = "train",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting of docs/data.md.")
+    ] = None,
+    stems: Names = None,
+    cache: Kept = None,
+) -> None:
+    """Make new songs from stems of several, brought to one tempo, key and beat."""
+    from unbraid.data.automix import Settings, automix
+    from unbraid.data.set import changed
+
+    chosen = changed(Settings(copies=copies), settings or [])
+    made = automix(folder, out, chosen, seed, split, lambda line: typer.echo(line, err=True), _naming(stems), cache)
+    typer.echo(f"{len(made)} songs in {out / split}")
+
+
+@app.command("absent")
+def absent(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Songs without stems, any audio files.")],
+    table: Annotated[Path, typer.Argument(metavar="TABLE.json", help="Where the excerpts are listed.")],
+    learn: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Learn a detector from these songs with stems.")
+    ] = None,
+    model: Annotated[str | None, typer.Option("-m", "--model", help="Let this model judge instead.")] = None,
+    songs: Annotated[
+        Path | None, typer.Option(metavar="OUT", help="Also write the excerpts to OUT/train, to train on.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting of docs/data.md.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of what the detector learns from.")] = 0,
+) -> None:
+    """List excerpts in which a source is silent (Défossez et al. 2019); they teach together with a known stem."""
+    from unbraid.data.set import changed
+    from unbraid.data.unlabeled.excerpts import find_excerpts, save
+    from unbraid.data.unlabeled.settings import Settings
+    from unbraid.data.unlabeled.write import write_excerpts
+    from unbraid.errors import UsageError
+
+    if (learn is None) == (model is None):
+        raise UsageError("give --learn with a folder of songs with stems, or --model with a model, to judge by")
+    chosen = changed(Settings(), settings or [])
+    judge = _learnt(learn, chosen, seed) if learn is not None else _asked(model or "", chosen)
+    found = find_excerpts(folder, judge, chosen, lambda song, told: typer.echo(f"{song}: {told}", err=True))
+    save(found, chosen, table)
+    if songs is not None:
+        write_excerpts(found, songs, chosen.stems)
+    typer.echo(
+        f"{len(found)} excerpts, {sum(each.end_s - each.start_s for each in found) / 60:.1f} minutes, in {table}"
+    )
+
+
+def _learnt(folder: Path, settings: Settings, seed: int) -> Judge:
+    """A detector that has learnt from the songs in ``folder``."""
+    import numpy as np
+
+    from unbraid.data.tracks import scan
+    from unbraid.data.unlabeled.detector import learn
+
+    songs = scan(folder, "train", lambda error: typer.echo(f"left out: {error}", err=True))
+    return learn(songs, settings, np.random.default_rng(seed))
+
+
+def _asked(model: str, settings: Settings) -> Judge:
+    """A separator as the judge."""
+    from unbraid.api import load
+    from unbraid.data.unlabeled.by_separator import by_separator
+
+    return by_separator(load(model).separate, settings)
 
 
 def _naming(given: str | None) -> Naming:
