@@ -37,7 +37,10 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def package() -> Package:
-    return published.lightning(published.random_state((2, 2, 3, 3, 4, 4)), clap_models.random_state(SIZES))
+    """A thin one, without the larger half of the transforms, which tests/parity has."""
+    value = published.lightning(published.random_state((2, 2, 3, 3, 4, 4)), clap_models.random_state(SIZES))
+    value["state_dict"] = {name: each for name, each in value["state_dict"].items() if ".istft." not in name}
+    return value
 
 
 def saved(path: Path, value: Package, protocol: int = 2) -> Path:
