@@ -28,7 +28,7 @@ from unbraid.signal import Samples
 _FRAME, _BANDS = 2048, 24
 _LOW_HZ, _HIGH_HZ = 40.0, 16_000.0
 _STEPS, _RATE_OF_LEARNING, _SHRINK = 400, 0.5, 1e-3
-_FEWEST = 20  # seconds above a threshold, fewer are no evidence
+_FLOOR_DB = -60.0  # of a band, below the loudest one: what is under it is not heard
 
 Numbers = NDArray[np.float64]
 
@@ -89,16 +89,18 @@ def learn(songs: Sequence[Song], settings: Settings, rng: Generator, takes: int 
     unseen, truly = (np.concatenate([each for take in judge for each in take[kind]]) for kind in (0, 1))
     scores = _with_constant((unseen - centre) / spread) @ weights.T
     pairs = zip(scores.T, truly.T, strict=True)
-    thresholds = np.array([threshold(score, truth > 0.5, settings.precision) for score, truth in pairs])
+    thresholds = np.array([threshold(score, truth > 0.5, settings) for score, truth in pairs])
     return Detector(settings.stems, centre, spread, weights, thresholds)
 
 
-def threshold(scores: Numbers, absent: NDArray[np.bool_], precision: float) -> float:
-    """The lowest score from which on ``absent`` holds for the share ``precision``; infinite if none does."""
+def threshold(scores: Numbers, absent: NDArray[np.bool_], settings: Settings) -> float:
+    """The lowest score from which on ``absent`` holds for the share ``precision``; infinite if none does, or if fewer
+    than ``evidence_s`` seconds lie above it."""
     order = np.argsort(-scores, kind="stable")
     found = np.cumsum(absent[order]) / np.arange(1, len(order) + 1)
-    good = np.flatnonzero(found >= precision)
-    return float(scores[order[good[-1]]]) if len(good) and good[-1] + 1 >= min(_FEWEST, len(order)) else math.inf
+    good = np.flatnonzero(found >= settings.precision)
+    proven = len(good) > 0 and good[-1] + 1 >= settings.evidence_s
+    return float(scores[order[good[-1]]]) if proven else math.inf
 
 
 def features(wave: Samples, rate: int) -> Numbers:
@@ -114,7 +116,7 @@ def features(wave: Samples, rate: int) -> Numbers:
         level_db = 10 * np.log10(energies[0] + energies[1] + 1e-9)
         own = level_db.mean(0)
         share = energies[0].sum(0) / (energies[0].sum(0) + energies[1].sum(0) + 1e-9)
-        rows.append(np.concatenate([own - own.max(), level_db.std(0), share]))
+        rows.append(np.concatenate([np.maximum(own - own.max(), _FLOOR_DB), level_db.std(0), share]))
     each = np.array(rows)
     around = (np.roll(each, 1, 0) + np.roll(each, -1, 0)) / 2
     around[[0, -1]] = each[[0, -1]]

@@ -13,7 +13,7 @@ class Settings:
     """stems: what is looked for. absent_db: a source this far below the mixture counts as silent. silent_db: seconds of
     the mixture below it say nothing. shortest_s, longest_s: of an excerpt; longer ones are cut. margin_s: taken off
     both ends of an excerpt. precision: share of the detector's finds that should be right, on songs it did not learn
-    from.
+    from; evidence_s: with fewer seconds to judge that by, nothing is found.
     """
 
     stems: tuple[str, ...] = STEMS
@@ -23,6 +23,7 @@ class Settings:
     longest_s: float = 60.0
     margin_s: float = 0.5
     precision: float = 0.95
+    evidence_s: int = 20
 
     def __post_init__(self) -> None:
         if not self.stems or self.shortest_s <= 0 or self.longest_s < self.shortest_s or self.margin_s < 0:
