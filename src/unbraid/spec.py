@@ -20,8 +20,9 @@ class Spec:
     stems: what it takes out, in the order of its output.
     segment: longest chunk it is given at once, in samples.
     fixed_length: whether every chunk must be padded to exactly ``segment`` (graphs of fixed shape,
-        HTDemucs); otherwise a chunk may have any length that ``multiple`` divides.
-    multiple: a shorter chunk is padded to the next multiple of this many samples (strided nets).
+        HTDemucs); otherwise a chunk may have any of the lengths that ``shortest`` and ``multiple`` name.
+    shortest, multiple: a chunk is padded to the next of ``shortest``, ``shortest + multiple``, ``shortest + 2 *
+        multiple`` ... samples (strided nets); with ``shortest`` 0 these are the multiples.
     normalize: "track" if the net wants the whole song's mono mean removed and its deviation set to one.
     scale_equivariant: twice as loud in gives twice as loud out.
     silence_exact: zeros in give exact zeros out (without the engine's gate).
@@ -41,6 +42,7 @@ class Spec:
     silence_exact: bool = False
     embedding: int | None = None
     overlap: float = 0.25
+    shortest: int = 0
 
     def __post_init__(self) -> None:
         for word in ("rate", "channels", "segment", "multiple"):
@@ -53,4 +55,4 @@ class Spec:
         """How many samples the net must be given to answer for ``length`` of them (never fewer)."""
         if self.fixed_length:
             return max(self.segment, length)
-        return -(-length // self.multiple) * self.multiple
+        return self.shortest - (min(self.shortest - length, 0) // self.multiple) * self.multiple

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from unbraid.nets.blocks.quick_hybrid import QuickEncoder, quicken
 from unbraid.nets.convtasnet import ConvTasNet, ConvTasNetConfig
 from unbraid.nets.demucs import Demucs, DemucsConfig
 from unbraid.nets.hdemucs import HDemucs, HDemucsConfig
@@ -97,6 +98,22 @@ def test_a_valid_length_needs_no_padding_and_is_the_next_one(length: int) -> Non
         if config.context_padded:
             assert config.valid_length(valid) == valid
             assert config.valid_length(valid + 1) > valid
+            assert NETS[name]().spec(name).valid_length(length) == valid
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("name", ["htdemucs", "hdemucs"])
+def test_quick_layers_answer_as_the_plain_ones(name: str) -> None:
+    torch.manual_seed(0)
+    net, mix = NETS[name]().eval(), noise(2, 2, 3000)
+    for key, parameter in net.named_parameters():
+        if key.endswith("scale"):
+            nn.init.uniform_(parameter, 0.3, 0.8)
+    wanted = net(mix)
+    quick = quicken(net)
+    assert any(isinstance(part, QuickEncoder) for part in quick.modules())
+    error = (quick(mix) - wanted).square().sum() / wanted.square().sum()
+    assert error < 1e-11
 
 
 @torch.inference_mode()

@@ -54,10 +54,16 @@ def test_a_graph_answers_as_torch_does(name: str, tmp_path: Path, monkeypatch: p
             assert snr_db(wanted, other) > WANTED_DB, length
 
 
-def test_songs_through_the_graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("name", "length"),
+    [("htdemucs", 10_802), *((name, length) for name in ("hdemucs", "hdemucs-magnitude") for length in (5000, 16_000))]
+    + [("demucs", length) for length in (3000, 9000)],
+)
+def test_songs_through_the_graph(name: str, length: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short songs and tails are given to a net of any length as short as they are, as demucs does."""
     monkeypatch.setenv("UNBRAID_HOME", str(tmp_path / "home"))
-    path = save_th(make("htdemucs"), tmp_path / "net.th", monkeypatch)
-    song = music(int(2.7 * 4001))
+    path = save_th(make(name), tmp_path / "net.th", monkeypatch)
+    song = music(length)
     model = Model(load(str(path), runtime="onnx", device="cpu"))
     stems = np.stack(list(model.separate(song, RATE).values()))
     assert snr_db(by_demucs(load_model(path), song), stems) > WANTED_DB

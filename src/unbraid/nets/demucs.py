@@ -85,16 +85,6 @@ class DemucsConfig:
         return (length + 1) // 2 if self.resample else length
 
 
-@dataclass(frozen=True)
-class DemucsSpec(Spec):
-    """A spec whose valid lengths are those of the net's convolutions, no multiples of one number."""
-
-    config: DemucsConfig = DemucsConfig()
-
-    def valid_length(self, length: int) -> int:
-        return self.config.valid_length(length)
-
-
 class Demucs(nn.Module):
     """Encoder of strided convolutions, BiLSTM, decoder of transposed convolutions, skip connections between."""
 
@@ -118,7 +108,9 @@ class Demucs(nn.Module):
         facts = (name, config.rate, config.audio_channels, config.stems, config.segment)
         if not config.context_padded:
             return Spec(*facts, normalize="track", silence_exact=config.normalize)
-        return DemucsSpec(*facts, normalize="track", silence_exact=config.normalize, config=config)
+        first = config.valid_length(1)
+        step = config.valid_length(first + 1) - first
+        return Spec(*facts, normalize="track", silence_exact=config.normalize, shortest=first, multiple=step)
 
     @property
     def samples_a_step(self) -> int:

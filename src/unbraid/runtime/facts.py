@@ -71,13 +71,17 @@ class _Reader:
         if Path(graph).name != graph:
             raise self._wrong("graph", graph, "a file name in the same folder")
         rate = self._take("rate", int)
+        segment = self._take("segment", int)
+        lengths = self._take_lengths(segment)
         spec = Spec(
             name=name,
             rate=rate,
             channels=self._take("channels", int),
             stems=tuple(self._take_names("stems")),
-            segment=self._take("segment", int),
-            fixed_length=True,
+            segment=lengths["segment"] if lengths else segment,
+            fixed_length=not lengths,
+            shortest=lengths.get("first", 0),
+            multiple=lengths.get("step", 1),
             normalize=self._take_one("normalize", get_args(Normalize)),
             scale_equivariant=self._take("scale_equivariant", bool),
             silence_exact=self._take("silence_exact", bool, default=False),
@@ -111,6 +115,19 @@ class _Reader:
         if not names or not all(isinstance(n, str) and n.replace("_", "a").isalnum() and len(n) < 40 for n in names):
             raise self._wrong(key, names, "a list of names made of letters, digits and _")
         return list(names)
+
+    def _take_lengths(self, given: int) -> dict[str, int]:
+        """Of a graph for any length: ``segment`` to answer for, and the lengths ``first + k * step`` it may be given.
+
+        Empty for a graph of one length.
+        """
+        raw = self._take("lengths", dict, default=None)
+        if raw is None:
+            return {}
+        sizes = raw.get("segment"), raw.get("first"), raw.get("step")
+        if not all(type(size) is int and 0 < size <= given for size in sizes):
+            raise self._wrong("lengths", raw, f"segment, first and step, each of 1 to {given} samples")
+        return dict(zip(("segment", "first", "step"), sizes, strict=True))
 
     def _take_stft(self) -> Stft:
         raw = self._take("stft", dict)

@@ -11,6 +11,9 @@ from unbraid.runtime.graph import Backend, GraphSeparator
 from unbraid.runtime.words import Words, words_facts
 from unbraid.signal import Samples
 
+OUTPUTS = frozenset({"wave", "spectrum", "mask", "tokens", "presence"})
+"""What the outputs of our graphs are called."""
+
 
 def load(facts: GraphFacts, threads: int = 1, streams: int = 1) -> GraphSeparator:
     """A separator that runs ``facts.graph`` on the CPU; ``streams`` calls at once of ``threads`` threads each.
@@ -40,7 +43,8 @@ def _backend(facts: GraphFacts, threads: int, streams: int) -> Backend:
         compiled = core.compile_model(core.read_model(data, b""), "CPU", options)
     except RuntimeError as error:
         raise ModelError(f"{facts.graph}: OpenVINO cannot read this graph ({str(error)[:200]})") from error
-    names = [output.get_any_name() for output in compiled.outputs]
+    # An output may have further names, of the graph's inner values, and they come in no order.
+    names = [(output, output.get_names() & OUTPUTS) for output in compiled.outputs]
     local = threading.local()
 
     def run(inputs: Mapping[str, Samples]) -> Mapping[str, Samples]:
@@ -48,6 +52,6 @@ def _backend(facts: GraphFacts, threads: int, streams: int) -> Backend:
         if not hasattr(local, "request"):
             local.request = compiled.create_infer_request()
         answer = local.request.infer(dict(inputs))
-        return {name: answer[name].copy() for name in names}
+        return {name: answer[output].copy() for output, known in names for name in known}
 
     return run
