@@ -5,10 +5,10 @@ for each stem behind it: which of them it is asked of (one for a part of a stem,
 share of these stems, so the words' mask is the sigmoid below times the stems' masks, and no word changes a stem.
 
 The query steers two blocks of the trunk's cheaper kind, an MLP over bands (Tolstikhin et al. 2021) and one over
-channels, by a gain and an offset for each channel (FiLM; Perez et al. 2018). Presence is read off the tokens by
-attention: a weighted mean, the weights a softmax over time and bands. What is likely absent is turned down by the
-square of twice its presence (0.05 becomes -40 dB), which leaves alone what is likelier there than not, and is part of
-what is trained.
+channels, side by side, by a gain and an offset for each channel (FiLM; Perez et al. 2018). Presence is read off the
+tokens by attention: a weighted mean, the weights a softmax over time and bands. What is likely absent is turned down by
+the square of twice its presence (0.05 becomes -40 dB), which leaves alone what is likelier there than not, and is part
+of what is trained.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class QueryConfig:
 
     words: int = 96
     mixer: int = 72
-    channels: int = 96
+    channels: int = 64
     steer: int = 128
     head: int = 48
     blocks: int = 2
@@ -45,19 +45,18 @@ class Steered(nn.Module):
 
     def __init__(self, config: QueryConfig, width: int, bands: int) -> None:
         super().__init__()
-        self.band_norm = nn.LayerNorm(width)
+        self.norm = nn.LayerNorm(width)
         self.band_in = nn.Linear(bands, config.mixer)
         self.band_out = nn.Linear(config.mixer, bands)
-        self.channel_norm = nn.LayerNorm(width)
         self.channel_in = nn.Linear(width, config.channels)
         self.channel_out = nn.Linear(config.channels, width)
 
     def forward(self, x: Tensor, gain: Tensor, offset: Tensor) -> Tensor:
-        y = self.band_norm(x) * (1 + gain) + offset
-        y = torch.matmul(self.band_in.weight, y) + self.band_in.bias[:, None]
-        x = x + torch.matmul(self.band_out.weight, nn.functional.silu(y)) + self.band_out.bias[:, None]
-        y = self.channel_norm(x) * (1 + gain) + offset
-        answer: Tensor = x + self.channel_out(nn.functional.silu(self.channel_in(y)))
+        # Both hear the same, side by side: a norm costs as much as a small matrix.
+        y = self.norm(x) * (1 + gain) + offset
+        over_bands = torch.matmul(self.band_in.weight, y) + self.band_in.bias[:, None]
+        over_bands = torch.matmul(self.band_out.weight, nn.functional.silu(over_bands)) + self.band_out.bias[:, None]
+        answer: Tensor = x + over_bands + self.channel_out(nn.functional.silu(self.channel_in(y)))
         return answer
 
 
@@ -100,7 +99,7 @@ class QueryHead(nn.Module):
         time, batch, bands, width = x.shape
         rows = x.permute(1, 0, 2, 3).reshape(batch, time * bands, width)
         weights = self.attention(rows).softmax(1)
-        heard = (weights * rows).sum(1)
+        heard = torch.matmul(weights.transpose(1, 2), rows)[:, 0]
         logit: Tensor = self.judge_out(nn.functional.silu(self.judge_in(torch.cat([heard, steer], 1))))[:, 0]
         return logit
 
