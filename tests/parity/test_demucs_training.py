@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from demucs import augment, ema, svd
 from torch import nn
 
 from unbraid.data.augment import Change, change_wave
+from unbraid.data.batch import Batch, remixed
 from unbraid.train.ema import Ema
 from unbraid.train.recipe import SvdSection
 from unbraid.train.svd import svd_penalty
@@ -96,14 +98,24 @@ def test_scaling() -> None:
         torch.testing.assert_close(ours(change, wave[item, stem]), scaled[item, stem])
 
 
-def test_remixing_takes_every_stem_from_a_song_of_its_own_within_a_group() -> None:
-    """Theirs permutes stems within groups of a batch; ours draws each stem's song: the same mixes, given the draw."""
+class Drawn:
+    """A generator that permutes as theirs has drawn: group by group, stem by stem."""
+
+    def __init__(self, orders: torch.Tensor) -> None:
+        self._orders = [orders[group, :, stem].tolist() for group, stem in np.ndindex(*orders.shape[::2])]
+
+    def permutation(self, items: list[int]) -> list[int]:
+        order = self._orders.pop(0)
+        return [items[place] for place in order]
+
+
+def test_remixing() -> None:
     wave = waves()
     random.seed(0)
     torch.manual_seed(3)
-    remixed = augment.Remix(proba=1, group_size=4)(wave)
+    theirs = augment.Remix(proba=1, group_size=4)(wave)
     torch.manual_seed(3)
-    song = torch.argsort(torch.rand(2, 4, 3, 1, 1), dim=1).reshape(8, 3)
-    for item, stem in np.ndindex(8, 3):
-        source = item // 4 * 4 + int(song[item, stem])
-        torch.testing.assert_close(ours(Change(), wave[source, stem]), remixed[item, stem])
+    drawn: Any = Drawn(torch.argsort(torch.rand(2, 4, 3, 1, 1), dim=1)[..., 0, 0])
+    members = np.broadcast_to(np.eye(3, dtype=np.float32), (8, 3, 3))
+    batch = Batch(wave.numpy(), np.ones((8, 3, 2), np.float32), members, np.ones((8, 3), np.float32))
+    np.testing.assert_array_equal(remixed(batch, drawn, 4).wave, theirs)

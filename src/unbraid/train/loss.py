@@ -8,14 +8,14 @@ sum over bins of
 so three real numbers a bin, found once without a gradient, are all that the loss needs. Where neighbouring bins
 share a mask the three are added up over them first: the loss stays exact and works on half as many numbers.
 
-What teaches a net from nothing fastest is the third term: let q be a target's share of the targets' energy in a bin. The cross entropy of
-q with the masks, which sum to one as shares do, has a straight gradient (mask minus share at the softmax) where
-the squared error's vanishes at both ends. Its minimum, the expected share, is the Wiener filter, so it agrees with
-the squared error where it matters. Bins count by their magnitude to a power below one.
+What teaches a net from nothing fastest is the third term: let q be a target's share of the targets' energy in a bin.
+The cross entropy of q with the masks, which sum to one as shares do, has a straight gradient (mask minus share at the
+softmax) where the squared error's vanishes at both ends. Its minimum, the expected share, is the Wiener filter, so it
+agrees with the squared error where it matters. Bins count by their magnitude to a power below one.
 
-Per target the first term is log(error + eps * mix energy), a signal-to-distortion ratio in nepers that stops paying below
-eps, so a silent target has a finite one; plus an L1 distance of compressed magnitudes (power 0.5), which hears quiet
-highs. A target may be a sum of stems: its mask is the sum of theirs.
+Per target the first term is log(error + eps * mix energy), a signal-to-distortion ratio in nepers that stops paying
+below eps, so a silent target has a finite one; plus an L1 distance of compressed magnitudes (power 0.5), which hears
+quiet highs. A target may be a sum of stems: its mask is the sum of theirs.
 """
 
 from __future__ import annotations
