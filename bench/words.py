@@ -151,7 +151,8 @@ def main() -> None:
     options = parser.parse_args()
     model = load(options.model)
     rows: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    songs = labelled(scan(options.root, options.split))
+    # A song of one or two parts leaves nothing to take apart.
+    songs = [song for song in labelled(scan(options.root, options.split)) if len(song.parts) > 2]
     for seed, song in enumerate(songs[: options.songs]):
         judge(model, song, options.seconds, seed, rows)
     print("\n".join(table(rows)))
