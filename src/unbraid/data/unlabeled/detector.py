@@ -99,8 +99,11 @@ def threshold(scores: Numbers, absent: NDArray[np.bool_], settings: Settings) ->
     order = np.argsort(-scores, kind="stable")
     found = np.cumsum(absent[order]) / np.arange(1, len(order) + 1)
     good = np.flatnonzero(found >= settings.precision)
-    proven = len(good) > 0 and good[-1] + 1 >= settings.evidence_s
-    return float(scores[order[good[-1]]]) if proven else math.inf
+    if not len(good) or good[-1] + 1 < settings.evidence_s:
+        return math.inf
+    # Halfway to the first score that is too low: other songs scatter a little more.
+    last, after = order[good[-1]], order[min(good[-1] + 1, len(order) - 1)]
+    return float(scores[last] + scores[after]) / 2
 
 
 def features(wave: Samples, rate: int) -> Numbers:
