@@ -75,8 +75,8 @@ class _Screen:
         tell = getattr(self, "_" + event.replace(" ", "_"), None)
         if tell is not None:
             tell(bar.console, values)
-        done = {"completed": values["share"]} if event == "progress" else {}
-        bar.update(task, description=f"step {values.get('step', 0)}{self._loss}{self._best}", **done)
+        share = 1.0 if event == "end" else values.get("share")
+        bar.update(task, completed=share, description=f"step {values.get('step', 0)}{self._loss}{self._best}")
 
     def close(self) -> None:
         if self._bar is not None:
@@ -102,7 +102,8 @@ class _Screen:
 
     def _valid(self, console: Console, values: dict[str, Any]) -> None:
         figures = "  ".join(f"{stem} {value:.2f}" for stem, value in values["sdr_db"].items())
-        console.print(f"step {values['step']}: held-out SDR in dB: {figures or 'no held-out songs'}", markup=False)
+        told = f"step {values['step']}: held-out SDR in dB: {figures or 'no held-out songs'}"
+        console.print(told, markup=False, soft_wrap=True)
         if "mean" in values["sdr_db"]:
             self._best = f"  SDR {values['sdr_db']['mean']:.2f} dB"
 
