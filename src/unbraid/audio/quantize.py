@@ -27,19 +27,21 @@ class Quantizer:
     def __call__(self, block: Samples) -> Integers:
         """``block[channel, time]`` as integers ``k`` in ``-2^(bits-1) <= k < 2^(bits-1)``."""
         full = float(1 << (self._bits - 1))
-        steps = block.astype(np.float64) * full
+        # Exact in float32, as is rounding: a power of two, and whole numbers up to 2^24.
+        steps = block.astype(np.float32) * np.float32(full)
         missing = np.isnan(steps)
         if missing.any():
             self.not_finite += int(missing.sum())
             steps[missing] = 0.0
         whole = np.rint(steps)
         if self._generator is not None:
-            draw = self._generator.random((block.shape[1], block.shape[0], 2))
+            draw = self._generator.random((block.shape[1], block.shape[0], 2), np.float32)
             dithered = np.rint(steps + (draw[..., 0] - draw[..., 1]).T)
             whole = np.where(steps == whole, whole, dithered)
         limited = np.clip(whole, -full, full - 1)
         self.clipped += int((limited != whole).sum())
-        return limited.astype(np.int32)
+        integers: Integers = limited.astype(np.int32)
+        return integers
 
 
 class Limiter:

@@ -107,14 +107,16 @@ def to_grid(samples: Samples, gain: float, depth: Depth | None, generator: np.ra
     scaled = samples * np.float32(gain) if gain != 1.0 else samples
     if depth not in (16, 24):
         return scaled
-    steps = scaled.astype(np.float64) * (1 << (int(depth) - 1))
+    # Powers of two and whole numbers up to 2^24 are exact in float32.
+    full = np.float32(1 << (int(depth) - 1))
+    steps = scaled * full
     rounded = np.rint(steps)
     if depth == 16:
         off_grid = steps != rounded
         if off_grid.any():
-            noise = generator.random(steps.shape) - generator.random(steps.shape)
-            rounded = np.where(off_grid, np.rint(steps + noise), rounded)
-    return (rounded / (1 << (int(depth) - 1))).astype(np.float32)
+            draw = generator.random((2, *steps.shape), np.float32)
+            rounded = np.where(off_grid, np.rint(steps + (draw[0] - draw[1])), rounded)
+    return np.asarray(rounded / full, np.float32)
 
 
 def common_gain(peak: float, gain: Gain, depth: Depth | None) -> float:
