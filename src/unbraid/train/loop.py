@@ -164,7 +164,7 @@ class Loop:
         if newest is not None:
             self._progress, state = checkpoint.load(newest, self._net, self._averages, self._optimizer)
         self._workers.set_precision_state(state.get("precision", {}))
-        self._songs = self._workers.broadcast(self._scan())
+        self._songs = self._scan()
         if newest is not None:
             # What the sampler drew from at the time; newer songs join at the next scan.
             held = set(self._progress.songs)
@@ -191,13 +191,15 @@ class Loop:
         self._sampler = self._new_sampler()
 
     def _scan(self) -> list[Song]:
-        """The songs on disk; a broken one is logged and left out."""
-        data = self._recipe.data
-        return grouped(scan(data.root, "train", lambda error: self._log("broken song", what=str(error))), data.stems)
+        """The songs on disk, as the first process finds (and prepares) them; a broken one is logged and left out."""
+        data, found = self._recipe.data, []
+        if self._workers.first:
+            found = scan(data.root, "train", lambda error: self._log("broken song", what=str(error)))
+        return self._workers.broadcast(grouped(found, data.stems))
 
     def _rescan(self) -> bool:
         """Take in songs that are new on disk; the same for all processes."""
-        self._songs = self._workers.broadcast(self._scan())
+        self._songs = self._scan()
         names = [song.id for song in self._songs]
         if names == self._progress.songs:
             return False
