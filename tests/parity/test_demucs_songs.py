@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ from torch import nn
 
 from tests.parity.demucs_models import FOUR, RATE, make, noise, save_th, snr_db
 from unbraid.api.model import Model
+from unbraid.engine.contract import Separated
+from unbraid.runtime.torch import TorchSeparator
 from unbraid.zoo.load import load
 
 WANTED_DB = 90.0
@@ -52,7 +55,19 @@ def test_one_stem_of_a_fine_tuned_bag_equals_that_of_the_whole(tmp_path: Path, m
     eye = np.eye(4, dtype=int).tolist()
     (tmp_path / "tuned.yaml").write_text(f"models: {names}\nweights: {eye}\n")
     model, song = Model(load(str(tmp_path / "tuned.yaml"), runtime="torch", device="cpu")), music(9000)
-    whole, alone = model.separate(song, RATE), model.separate(song, RATE, stems=["vocals"])
+    heard: list[TorchSeparator] = []
+    answer = TorchSeparator.__call__
+
+    def watched(self: TorchSeparator, *given: Any) -> Separated:
+        heard.append(self)
+        return answer(self, *given)
+
+    monkeypatch.setattr(TorchSeparator, "__call__", watched)
+    whole = model.separate(song, RATE)
+    assert len(set(map(id, heard))) == 4
+    heard.clear()
+    alone = model.separate(song, RATE, stems=["vocals"])
+    assert len(set(map(id, heard))) == 1, "the other members were asked for stems that nobody wants"
     assert list(alone) == ["vocals"]
     np.testing.assert_array_equal(alone["vocals"], whole["vocals"])
 

@@ -30,22 +30,25 @@ def list_models() -> None:
     from unbraid.zoo.catalogue import entries
 
     table = Table(box=None, pad_edge=False)
-    for title in ("", "model", "stems", "median SDR", "size", "what it is"):
+    for title in ("", "model", "stems", "median SDR", "size", "licence", "what it is"):
         table.add_column(
             title, justify="right" if title in ("median SDR", "size") else "left", no_wrap=title != "what it is"
         )
     table.add_row(
-        "*", NAME, "4", "", "in the package", "the small one: works at once, see `unbraid models info compact`"
+        "*", NAME, "4", "", "in the package", "MIT", "the small one: works at once, see `unbraid models info compact`"
     )
     for entry in entries():
-        sdr = f"{entry.sdr_db['overall']:.2f}" if "overall" in entry.sdr_db else ""
+        seen = "†" if entry.musdb_test_seen else ""
+        sdr = f"{entry.sdr_db['overall']:.2f}{seen}" if "overall" in entry.sdr_db else seen
         size = f"{entry.size / 1e6:.0f} MB" if entry.size else ""
-        table.add_row("*" if _present(entry) else "", entry.name, str(len(entry.stems)), sdr, size, entry.title)
+        installed = "*" if _present(entry) else ""
+        table.add_row(installed, entry.name, str(len(entry.stems)), sdr, size, entry.licence, entry.title)
     # Into a pipe, rich would fold lines at 80 columns.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
     console.print(table)
     console.print(
-        "SDR in dB as published by the authors (MUSDB18-HQ unless `models info` says otherwise), not measured here."
+        "SDR in dB as published by the authors (MUSDB18-HQ unless `models info` says otherwise), not measured here.\n"
+        "† was trained on the test set of MUSDB18, so its figures on that say nothing."
     )
 
 
