@@ -36,7 +36,7 @@ class CompactConfig:
 
     segment: samples of one piece, a multiple of ``hop``; ``segment / hop + 1`` frames must be even.
     bands: (count, width in pooled bins, STFT bins pooled into one) from the bottom up.
-    width: channels of a token. blocks: what each looks at, "near" or "far", or a number n: near at a distance of n tokens.
+    width: channels of a token. blocks: what each looks at, "far", or a number n: near, at a distance of n tokens.
     hidden: of the LSTM in each direction. mixer: hidden size of the MLP over bands. head: of a band's mask network.
     """
 
