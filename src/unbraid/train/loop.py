@@ -15,18 +15,19 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from unbraid.data.sample import Batch, Sampler
-from unbraid.data.tracks import Song, scan
+from unbraid.data.sample import Batch
+from unbraid.data.tracks import Song
 from unbraid.errors import UnbraidError, UsageError
 from unbraid.train import checkpoint, schedule
+from unbraid.train.asked_data import Asked
 from unbraid.train.ema import Averages
 from unbraid.train.log import Log, Mute, Watcher
+from unbraid.train.material import AnySampler, arrays, figures, held_out, sampler_for, songs_for
 from unbraid.train.optimizer import optimizer_for, set_rate
-from unbraid.train.pieces import grouped, rate_of
+from unbraid.train.pieces import rate_of
 from unbraid.train.recipe import Recipe
 from unbraid.train.start import build, description, rebuilt
-from unbraid.train.tasks import pieces_for, task_for
-from unbraid.train.validate import measurable, validate
+from unbraid.train.tasks import task_for
 from unbraid.train.workers import Workers
 
 _KEPT = 2  # checkpoints beside the best and the one before the decay
@@ -56,7 +57,6 @@ class Loop:
         begun = newest is not None and recipe.net.start is not None
         net = rebuilt(checkpoint.read_state(newest)) if newest is not None and begun else build(recipe)
         self._net = net.to(workers.device)
-        self._stems = self._net.spec("net").stems
         self._optimizer = optimizer_for(self._net, recipe.optim, fused=not workers.scaled)
         self._averages = Averages(self._net, recipe.optim.ema, recipe.average.batches, recipe.average.epochs)
         self._progress = checkpoint.Progress()
@@ -127,13 +127,15 @@ class Loop:
             self._strike(batch)
         self._stepper.zero_grad()
         progress.step += 1
-        progress.audio_s += batch.wave.shape[0] * batch.wave.shape[-1] / rate_of(self._songs) * workers.count
+        heard = next(iter(arrays(batch).values()))
+        progress.audio_s += heard.shape[0] * heard.shape[-1] / rate_of(self._songs) * workers.count
         return values
 
-    def _learn(self, batch: Batch) -> dict[str, Tensor]:
+    def _learn(self, batch: Batch | Asked) -> dict[str, Tensor]:
         """Gradients of the batch, in as many turns as the recipe says; returns the mean terms of the loss."""
         turns = self._recipe.optim.accumulate
-        fields, size = self._workers.on_device(_fields(batch)), len(batch.wave) // turns
+        fields = self._workers.on_device(arrays(batch).values())
+        size = len(fields[0]) // turns
         means: dict[str, Tensor] = {}
         for turn in range(turns):
             part = [field[turn * size : (turn + 1) * size] for field in fields]
@@ -143,12 +145,11 @@ class Loop:
             means = {name: value.detach() / turns + means.get(name, 0) for name, value in terms.items()}
         return means
 
-    def _strike(self, batch: Batch) -> None:
+    def _strike(self, batch: Batch | Asked) -> None:
         """A loss that is not finite: the step is skipped and its batch kept; too many in a row end the run."""
         self._strikes += 1
         path = self._run / f"bad-batch-{self._workers.rank}.safetensors"
-        names = ("wave", "curve", "members", "weight")
-        save_file(dict(zip(names, (torch.from_numpy(v) for v in _fields(batch)), strict=True)), path)
+        save_file({name: torch.from_numpy(value) for name, value in arrays(batch).items()}, path)
         self._log("bad batch", step=self._progress.step, kept=path.name)
         if self._strikes >= _STRIKES:
             raise TrainingError(f"{_STRIKES} losses in a row were not finite; the last batch is in {path}")
@@ -172,16 +173,15 @@ class Loop:
         self._progress.songs = [song.id for song in self._songs]
         self._log("start", step=self._progress.step, songs=len(self._songs), recipe=self._recipe.raw())
 
-    def _new_sampler(self) -> Sampler:
-        data = self._recipe.data
-        pieces = pieces_for(self._recipe, self._net, rate_of(self._songs), self._progress.decaying)
-        return Sampler(self._songs, self._stems, pieces.length, pieces.hz, data.mixing, data.augment)
+    def _new_sampler(self) -> AnySampler:
+        return sampler_for(self._recipe, self._net, self._songs, self._progress.decaying)
 
     def _fit_input(self, task: nn.Module) -> None:
         """Fit what a net knows of its input from the start, from examples that no step will see again."""
         measure = getattr(task, "measure", None)
         if measure is not None:
             batch = self._sampler.batch([self._recipe.run.seed, _NO_RANK, 0], _MEASURED)
+            assert isinstance(batch, Batch)
             measure(*self._workers.on_device((batch.wave, batch.curve)))
 
     def _enter_decay(self) -> None:
@@ -192,10 +192,10 @@ class Loop:
 
     def _scan(self) -> list[Song]:
         """The songs on disk, as the first process finds (and prepares) them; a broken one is logged and left out."""
-        data, found = self._recipe.data, []
+        found = []
         if self._workers.first:
-            found = scan(data.root, "train", lambda error: self._log("broken song", what=str(error)))
-        return self._workers.broadcast(grouped(found, data.stems))
+            found = songs_for(self._recipe, self._net, lambda error: self._log("broken song", what=str(error)))
+        return self._workers.broadcast(found)
 
     def _rescan(self) -> bool:
         """Take in songs that are new on disk; the same for all processes."""
@@ -230,25 +230,23 @@ class Loop:
         self._progress.stale = self._workers.broadcast(self._progress.stale)
 
     def _measure(self) -> None:
-        progress, data, plan = self._progress, self._recipe.data, self._recipe.run
-        found = grouped(scan(data.valid_root or data.root, "valid", lambda _: None), data.stems)
-        songs = measurable(found, len(self._stems))[: plan.valid_songs]
+        progress, songs = self._progress, held_out(self._recipe, self._net)
         if [song.id for song in songs] != progress.valid_songs:
             # Figures over other songs cannot be compared.
             progress.valid_songs, progress.best_sdr_db = [song.id for song in songs], None
-        figures: dict[str, dict[str, float]] = {}
+        found: dict[str, dict[str, float]] = {}
         for name in self._averages.candidates():
             with self._averages.applied(name, self._net):
-                figures[name] = validate(self._net, songs, self._stems, plan.valid_piece_s)
-        best = max(figures, key=lambda name: figures[name].get("mean", -np.inf))
-        rounded = {name: round(value, 3) for name, value in figures[best].items()}
-        means = {name: round(each["mean"], 3) for name, each in figures.items() if "mean" in each}
-        facts = {"of": best, "means": means} if len(figures) > 1 else {}
+                found[name] = figures(self._recipe, self._net, songs)
+        best = max(found, key=lambda name: found[name].get("mean", -np.inf))
+        rounded = {name: round(value, 3) for name, value in found[best].items()}
+        means = {name: round(each["mean"], 3) for name, each in found.items() if "mean" in each}
+        facts = {"of": best, "means": means} if len(found) > 1 else {}
         seconds, audio_h = round(progress.seconds), round(progress.audio_s / 3600, 3)
         self._log(
             "valid", step=progress.step, seconds=seconds, audio_h=audio_h, songs=len(songs), sdr_db=rounded, **facts
         )
-        mean = figures[best].get("mean")
+        mean = found[best].get("mean")
         if mean is not None and (progress.best_sdr_db is None or mean > progress.best_sdr_db):
             progress.best_sdr_db, progress.best_of, progress.stale = mean, best, 0
             self._save(self._run / "best")
@@ -262,7 +260,3 @@ class Loop:
         facts = {"net": description(self._net), "recipe": self._recipe.raw(), "precision": precision}
         checkpoint.save(folder, self._net, self._averages, self._optimizer, self._progress, facts)
         checkpoint.prune(self._run, _KEPT)
-
-
-def _fields(batch: Batch) -> tuple[Any, ...]:
-    return batch.wave, batch.curve, batch.members, batch.weight

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from unbraid.data.augment import Ranges
+from unbraid.data.clips import ClipMixing
 from unbraid.data.sample import Mixing
 from unbraid.errors import UsageError
 
@@ -68,6 +69,26 @@ class DataSection(_Section):
     stems: dict[str, tuple[str, ...]] = {}
     mixing: Mixing = Mixing()
     augment: Ranges = Ranges()
+
+
+class AskingSection(_Section):
+    """How a net that is asked (AudioSep) learns; see :mod:`unbraid.train.asked_data`.
+
+    text_share: of batches that are asked with words; the others with the sound itself. clap: checkpoint of CLAP or of
+    AudioSep, which makes queries of both and stays as it is; None for the package's own table of words, which needs
+    ``net.config.embedding = 96`` and knows no sounds. tokenizer: folder with that of RoBERTa, if not beside it.
+    """
+
+    text_share: Share = 1.0
+    clap: Path | None = None
+    tokenizer: Path | None = None
+    mixing: ClipMixing = ClipMixing()
+
+    @model_validator(mode="after")
+    def _heard(self) -> Self:
+        if self.text_share < 1 and self.clap is None:
+            raise ValueError("to ask with sounds (text_share under 1) takes clap, the checkpoint of CLAP")
+        return self
 
 
 class SvdSection(_Section):
@@ -149,6 +170,7 @@ class ScheduleSection(_Section):
     The rate is constant, then falls linearly to zero over the last ``decay`` of the run (Hägele et al. 2024): a run may
     be extended from the checkpoint before its decay, and nothing but the end has to be known in advance. With
     ``cycle_steps`` it falls as a cosine from ``lr`` to ``lr_low`` again and again.
+    stairs: pairs of a step and the share of the rate that holds before it, in rising order.
     """
 
     budget_s: Positive | None = None
@@ -159,6 +181,7 @@ class ScheduleSection(_Section):
     decay: Share = 0.15
     cycle_steps: Count | None = None
     lr_low: NotNegative = 0.0
+    stairs: tuple[tuple[Count, Share], ...] = ()
 
     @model_validator(mode="after")
     def _epoch(self) -> Self:
@@ -197,6 +220,7 @@ class Recipe(_Section):
 
     net: NetSection
     data: DataSection
+    asking: AskingSection = AskingSection()
     loss: LossSection = LossSection()
     optim: OptimSection = OptimSection()
     average: AverageSection = AverageSection()

@@ -30,14 +30,15 @@ def decaying(schedule: ScheduleSection, share: float) -> bool:
 
 
 def rate(optim: OptimSection, schedule: ScheduleSection, step: int, share: float) -> float:
-    """Learning rate of step ``step`` (from 0): warm-up, constant or cosines, then linearly to zero at ``share`` 1."""
+    """Learning rate of step ``step``, from 0: warm-up, constant, cosines or stairs; to zero linearly at ``share`` 1."""
     warm = min(1.0, (step + 1) / (optim.warmup + 1))
     falling = min(1.0, (1 - share) / schedule.decay) if schedule.decay > 0 else 1.0
     top = optim.lr
     if schedule.cycle_steps is not None:
         turn = math.pi * (step % schedule.cycle_steps) / schedule.cycle_steps
         top = schedule.lr_low + (optim.lr - schedule.lr_low) * (1 + math.cos(turn)) / 2
-    return top * warm * falling
+    stair = next((held for end, held in schedule.stairs if step < end), 1.0)
+    return top * warm * falling * stair
 
 
 def ends_epoch(schedule: ScheduleSection, step: int, every: int = 1) -> bool:

@@ -9,10 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from unbraid.errors import UsageError
+from unbraid.nets.audiosep import AudioSep
 from unbraid.nets.compact import Compact
 from unbraid.nets.unet import UNet
 from unbraid.nets.waveunet import WaveUNet
 from unbraid.spec import Spec
+from unbraid.train.asked_loss import AskedTask
 from unbraid.train.loss import MaskLoss, MaskTask
 from unbraid.train.magnitude_loss import MagnitudeTask
 from unbraid.train.pieces import Pieces, Shaper, mask_pieces, wave_pieces
@@ -61,13 +63,17 @@ def task_for(recipe: Recipe, net: Any, song_rate: int) -> nn.Module:
 
 def _task(loss: LossSection, net: Any, song_rate: int) -> nn.Module:
     spec: Spec = net.spec("net")
+    kind = loss_name(net, loss)
+    if isinstance(net, AudioSep):
+        assert kind in ("l1", "mse")
+        return AskedTask(net, Shaper(song_rate, spec.rate, 1), kind)
     shaper, weights = Shaper(song_rate, spec.rate, spec.channels), _stem_weights(loss, spec.stems)
-    match loss_name(net, loss):
+    match kind:
         case "masks":
             return MaskTask(net, MaskLoss(loss.floor, loss.ratio, loss.compressed, loss.shares, loss.loudness))
         case "magnitude":
             return MagnitudeTask(net, shaper, weights)
-        case kind:
+        case "l1" | "mse":
             normalize = spec.normalize == "track"
             return WaveTask(net, shaper, kind, weights, normalize=normalize, edge=_edge(net))
 
