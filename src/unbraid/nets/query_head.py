@@ -19,7 +19,8 @@ import torch
 from torch import Tensor, nn
 
 from unbraid.nets.bands import layout
-from unbraid.nets.compact import BandLinear, CompactConfig
+from unbraid.nets.blocks.band_blocks import BandLinear
+from unbraid.nets.compact import CompactConfig
 
 _FRAMES = 2  # STFT frames in a token
 
