@@ -6,9 +6,10 @@ If the length is not known beforehand, a ``JUNK`` chunk keeps the place that RF6
 from __future__ import annotations
 
 import struct
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unbraid.audio.id3 import id3_tag
 from unbraid.audio.quantize import Quantizer
@@ -65,11 +66,11 @@ class WavEncoder:
     def write(self, block: Samples) -> None:
         """Append ``block[channel, time]``."""
         if self._quantizer is None:
-            data = block.T.astype("<f4", order="C").tobytes()
+            data = _interleaved(block, "<f4").tobytes()
         elif self._bits == 16:
-            data = self._quantizer(block).T.astype("<i2", order="C").tobytes()
+            data = _interleaved(self._quantizer(block), "<i2").tobytes()
         else:
-            four_bytes = self._quantizer(block).T.astype("<i4", order="C").reshape(-1, 1).view(np.uint8)
+            four_bytes = _interleaved(self._quantizer(block), "<i4").reshape(-1, 1).view(np.uint8)
             data = four_bytes[:, :3].tobytes()
         self._file.write(data)
         self._written += len(data)
@@ -132,3 +133,11 @@ def _tail(tags: Tags) -> bytes:
 
 def _chunk(name: bytes, body: bytes) -> bytes:
     return name + struct.pack("<I", len(body)) + body + b"\0" * (len(body) % 2)
+
+
+def _interleaved(block: NDArray[Any], kind: str) -> NDArray[Any]:
+    """``[channel, time]`` to ``[time, channel]``; a channel at a time is several times faster than the transpose."""
+    out = np.empty(block.shape[::-1], kind)
+    for channel, samples in enumerate(block):
+        out[:, channel] = samples
+    return out

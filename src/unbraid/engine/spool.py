@@ -47,7 +47,7 @@ class Spool:
     def write(self, start: int, block: Samples) -> None:
         """Put ``block[channel, time]`` at ``start``; a gap before it reads as zeros."""
         assert block.shape[0] == self._channels
-        data = memoryview(block.T.astype(np.float32, order="C").tobytes())
+        data = memoryview(_interleaved(block).reshape(-1).view(np.uint8).data)
         offset = start * self._channels * _BYTES
         try:
             while data:
@@ -103,3 +103,11 @@ class SpoolFolder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._spools.close()
+
+
+def _interleaved(block: Samples) -> Samples:
+    """``[channel, time]`` to ``[time, channel]``; a channel at a time is several times faster than the transpose."""
+    out = np.empty(block.shape[::-1], np.float32)
+    for channel, samples in enumerate(block):
+        out[:, channel] = samples
+    return out
