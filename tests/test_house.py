@@ -15,7 +15,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "unbraid"
 # Rooms from left to right; those on one line do not import each other. A room imports only rooms to its left.
 FLOORS = [
     {"errors"},
-    {"signal", "spec"},
+    {"signal", "spec", "home"},
     {"transform", "audio", "nets", "query", "metrics", "engine"},
     {"runtime", "data", "picture"},
     {"zoo"},

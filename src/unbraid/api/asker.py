@@ -7,11 +7,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from unbraid.errors import ModelError
+from unbraid.home import home
 from unbraid.query.encoder import TableEncoder
 from unbraid.runtime.facts import read_facts
 from unbraid.runtime.words import words_facts
 from unbraid.zoo import bundled
-from unbraid.zoo.home import home
 from unbraid.zoo.load import Loaded, load
 
 AUDIOSEP_FILE = "audiosep_base_4M_steps.ckpt"

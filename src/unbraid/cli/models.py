@@ -96,8 +96,8 @@ def find_models(
     folders: Annotated[list[Path] | None, typer.Argument(help="Where else to look.")] = None,
 ) -> None:
     """Take weights that other programs left on this computer, after a look at their checksum."""
+    from unbraid.home import home
     from unbraid.zoo.find import search, take, usual_folders
-    from unbraid.zoo.home import home
 
     count = 0
     for found in search([*(folders or []), *usual_folders()]):
@@ -109,8 +109,8 @@ def find_models(
 
 def _present(entry: Entry) -> bool:
     """Whether all files are there, by name: checksums are for when they are opened."""
+    from unbraid.home import home
     from unbraid.zoo.fetch import folder_in
-    from unbraid.zoo.home import home
 
     folder = folder_in(home())
     return all(any((folder / each.filename).is_file() for each in file.addresses) for file in entry.files)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
 from unbraid.audio.atomic import AtomicFile
 from unbraid.errors import OutputError
+from unbraid.home import home
 
 HIDDEN = ".unbraid"
 _VERSION = 1
@@ -22,7 +22,7 @@ _VERSION = 1
 
 def cache_folder(data: Path, given: Path | None = None) -> Path:
     """Where to keep what is made of ``data``; the folder is there when this returns. OutputError if nowhere can be."""
-    for folder in [given] if given else [data / HIDDEN, _of_user() / "data" / _named(data)]:
+    for folder in [given] if given else [data / HIDDEN, home() / "data" / _named(data)]:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -71,17 +71,6 @@ class Cache:
         with AtomicFile(self._file) as atomic:
             atomic.file.write(json.dumps({"version": _VERSION, "entries": self._entries}).encode())
         self._new = False
-
-
-def _of_user() -> Path:
-    """``$UNBRAID_HOME``, or the place for caches that this system's users expect."""
-    if "UNBRAID_HOME" in os.environ:
-        return Path(os.environ["UNBRAID_HOME"]).expanduser()
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "unbraid"
-    if os.name == "nt":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local")) / "unbraid"
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "unbraid"
 
 
 def _named(data: Path) -> str:

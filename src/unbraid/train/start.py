@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from unbraid.errors import ModelError, UsageError
+from unbraid.home import home
 from unbraid.nets.registry import NETS, classes
 from unbraid.train import checkpoint
 from unbraid.train.recipe import NetSection, Recipe, parse
@@ -21,7 +22,6 @@ from unbraid.zoo.adopt.demucs import build as adopt
 from unbraid.zoo.checkpoint import SUFFIXES
 from unbraid.zoo.fetch import fetch_weights
 from unbraid.zoo.guard import read_checkpoint
-from unbraid.zoo.home import home
 
 Net: TypeAlias = Any
 """A net of the registry: a ``torch.nn.Module`` with ``config`` and ``spec``."""

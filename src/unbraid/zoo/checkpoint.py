@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from unbraid.engine.contract import Separator
 from unbraid.engine.refine import Member
 from unbraid.errors import MissingExtra, ModelError, OutputError, UsageError
+from unbraid.home import home
 from unbraid.runtime.facts import read_facts
 from unbraid.runtime.pick import Runtime, run_graph
 from unbraid.zoo.bag import Bag
 from unbraid.zoo.guard import read_checkpoint
-from unbraid.zoo.home import home
 
 if TYPE_CHECKING:
     from unbraid.nets.audiosep import AudioSep

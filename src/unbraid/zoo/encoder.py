@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unbraid.errors import MissingExtra, ModelError
+from unbraid.home import home
 from unbraid.zoo.guard import read_checkpoint
-from unbraid.zoo.home import home
 from unbraid.zoo.tokenizer import FOLDER, Tokenize, load_tokenizer
 
 if TYPE_CHECKING:

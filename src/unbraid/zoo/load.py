@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from unbraid.engine.refine import Member
 from unbraid.errors import ModelError, UsageError
+from unbraid.home import home
 from unbraid.runtime.facts import read_facts
 from unbraid.runtime.pick import Runtime, run_graph
 from unbraid.zoo import bundled, catalogue
 from unbraid.zoo.bag import Bag, read_bag
 from unbraid.zoo.checkpoint import SUFFIXES, Checkpoint, Device, load_bag, needed
 from unbraid.zoo.fetch import OnBytes, fetch_weights
-from unbraid.zoo.home import home
 
 if TYPE_CHECKING:
     from unbraid.runtime.torch_clap import ClapEncoder
