@@ -7,8 +7,8 @@ share of these stems, so the words' mask is the sigmoid below times the stems' m
 The query steers two blocks of the trunk's cheaper kind, an MLP over bands (Tolstikhin et al. 2021) and one over
 channels, side by side, by a gain and an offset for each channel (FiLM; Perez et al. 2018). Presence is read off the
 tokens by attention: a weighted mean, the weights a softmax over time and bands. What is likely absent is turned down by
-the square of twice its presence (0.05 becomes -40 dB), which leaves alone what is likelier there than not, and is part
-of what is trained.
+the square of twice its presence (0.05 becomes -40 dB), which leaves alone what is likelier there than not. Presence is
+taught by what is there alone: were the mask's error to teach it too, what is there but hard would count as absent.
 """
 
 from __future__ import annotations
@@ -81,6 +81,9 @@ class QueryHead(nn.Module):
         self.attention = nn.Linear(width, 1)
         self.judge_in = nn.Linear(width + config.steer, config.steer)
         self.judge_out = nn.Linear(config.steer, 1)
+        with torch.no_grad():
+            self.judge_out.weight.mul_(0.1)  # starts near even odds, whatever it hears
+            self.judge_out.bias.zero_()
 
     def forward(self, tokens: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
         """``tokens[time, batch, band, width]``, ``query[batch, words + stem]``; one query for each item.
@@ -94,7 +97,7 @@ class QueryHead(nn.Module):
             x = block(x, film[:, index, 0], film[:, index, 1])
         x = self.norm(x)
         presence = self._presence(x, steer)
-        return self._mask(x) * _gate(presence), presence
+        return self._mask(x) * _gate(presence.detach()), presence
 
     def _presence(self, x: Tensor, steer: Tensor) -> Tensor:
         time, batch, bands, width = x.shape

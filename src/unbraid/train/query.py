@@ -15,6 +15,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -39,22 +40,25 @@ from unbraid.train.start import rebuilt
 @dataclass(frozen=True)
 class Settings:
     """root: of the songs (train/, valid/). budget_s, steps: of training in all, whichever comes first; the rate falls
-    to zero by a cosine over budget_s. hops: of a piece, odd. presence: weight of its loss. floor: of the log error.
+    to zero by a cosine over budget_s. hops: of a piece, odd. floor: of the log error. presence, shares: weights of
+    their losses beside it. loudness: power of the mix's energy in a bin by which the bin counts among the shares.
     """
 
     root: str = "songs"
     budget_s: float = 3600.0
     steps: int = 1_000_000
-    batch: int = 3
-    queries: int = 4
+    batch: int = 4
+    queries: int = 8
     hops: int = 131
     rate: float = 1e-3
     warmup: int = 100
     weight_decay: float = 1e-2
     clip: float = 1.0
     ema: float = 0.998
-    floor: float = 1e-3
+    floor: float = 3e-4
     presence: float = 0.5
+    shares: float = 3.0
+    loudness: float = 0.35
     checkpoint_s: float = 120.0
     valid_batches: int = 12
     log_steps: int = 20
@@ -107,13 +111,31 @@ class QueryTask(nn.Module):
         size, queries = query.shape[:2]
         mask, logit = self.head(tokens.repeat_interleave(queries, 1), query.flatten(0, 1))
         masks = within * mask.unflatten(0, (size, queries))
-        error = log_error(masks, products, self._given.floor).mean()
+        given = self._given
+        error = log_error(masks, products, given.floor).mean()
+        shares = share_entropy(masks, products, given.loudness)
         there = nn.functional.binary_cross_entropy_with_logits(logit.unflatten(0, (size, queries)), present)
-        return {"loss": error + self._given.presence * there, "log_error": error, "presence": there}
+        total = error + given.presence * there + given.shares * shares
+        return {"loss": total, "log_error": error, "presence": there, "shares": shares}
 
 
 def tensors(drawn: Questions) -> list[Tensor]:
     return [torch.from_numpy(getattr(drawn, each.name)) for each in fields(drawn)]
+
+
+def share_entropy(masks: Tensor, products: Products, loudness: float) -> Tensor:
+    """How far ``masks[batch, query, ...]`` are from each target's share of energy beside all else; a scalar.
+
+    The divergence of :func:`unbraid.train.loss.share_entropy` for two: a target and the rest of the mix.
+    """
+    tiny = 1e-4  # a mask of -40 dB of energy is as good as none
+    rest = (products.mix[:, None] - 2 * products.cross + products.target).clamp(min=0)
+    share = products.target / (products.target + rest + 1e-12)
+    loud = (products.mix / (products.mix.mean((1, 2, 3), keepdim=True) + 1e-12)) ** loudness
+    loud = loud / (loud.mean((1, 2, 3), keepdim=True) + 1e-6)
+    divergence = share * (torch.log(share + tiny) - torch.log(masks + tiny))
+    divergence = divergence + (1 - share) * (torch.log(1 - share + tiny) - torch.log((1 - masks).clamp(min=0) + tiny))
+    return (divergence * loud[:, None]).mean()
 
 
 def _products(trunk: Compact, mix: Tensor, target: Tensor) -> Products:
@@ -148,15 +170,23 @@ class Run:
         self._songs = {split: scan(Path(given.root), split) for split in ("train", "valid")}
         self._train = QuerySampler(self._songs["train"], stems, length, encoder, Asking())
         held = self._songs["valid"]
-        self._valid = QuerySampler(held, stems, length, encoder, Asking(drop_part=0, gain_db=0)) if held else None
+        plain = Asking(drop_part=0, gain_db=0, guest=0)
+        self._valid = QuerySampler(held, stems, length, encoder, plain) if held else None
         self._piece_s = length / trunk.config.rate
 
     def train(self) -> None:
         """To the end of the budget; a checkpoint now and then, and at the end."""
+        with ThreadPoolExecutor(1) as reader:
+            self._train_from(reader)
+        self.save()
+
+    def _train_from(self, reader: ThreadPoolExecutor) -> None:
         given, last = self._given, time.monotonic()
-        saved = last
+        saved, coming = last, reader.submit(self._draw, self.progress.step)
         while self.progress.seconds < given.budget_s and self.progress.step < given.steps:
-            terms = self.step()
+            # The next batch is read while this one is learned from: reading takes half as long as learning.
+            drawn, coming = coming.result(), reader.submit(self._draw, self.progress.step + 1)
+            terms = self.step(drawn)
             now = time.monotonic()
             self.progress.seconds += now - last
             last = now
@@ -165,16 +195,18 @@ class Run:
             if now - saved > given.checkpoint_s:
                 self.save()
                 saved = last = time.monotonic()
-        self.save()
 
-    def step(self) -> dict[str, float]:
+    def _draw(self, step: int) -> Questions:
+        return self._train.batch((self._given.seed, 0, step), self._given.batch, self._given.queries)
+
+    def step(self, drawn: Questions) -> dict[str, float]:
         """One batch."""
         given, progress = self._given, self.progress
         done = min(progress.seconds / given.budget_s, 1.0)
         rate = given.rate * min(1.0, (progress.step + 1) / given.warmup) * (1 + math.cos(math.pi * done)) / 2
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        terms = self.task(self._train.batch((given.seed, 0, progress.step), given.batch, given.queries))
+        terms = self.task(drawn)
         self.optimizer.zero_grad()
         terms["loss"].backward()
         nn.utils.clip_grad_norm_(self.head.parameters(), given.clip)

@@ -6,6 +6,8 @@ A sound is absent where no part is it, a part of it, or so general that it might
 have a shaker.
 
 A question is one of many ways of saying a sound, or two sounds of one stem at once, asked of its stem or of the mix.
+
+Songs with a harp are few. Guests, parts of other songs, bring rare sounds into more company than they were written for.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.random import Generator
@@ -32,7 +35,7 @@ class Asking:
 
     absent: share of questions for what is not there. two: of those for two sounds. mix: of those asked of the mix.
     drop_part: chance that a part is left out. gain_db: of each part, within plus and minus. silent: energy below which,
-    relative to the mix, a sound is not there in a stretch.
+    relative to the mix, a sound is not there in a stretch. guest: chance of a part of another song, and of a second.
     """
 
     absent: float = 0.3
@@ -41,6 +44,7 @@ class Asking:
     drop_part: float = 0.1
     gain_db: float = 4.0
     silent: float = 1e-4
+    guest: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,7 @@ class QuerySampler:
         counts = Counter(name for song in self._songs for name in song.present)
         # Rare sounds are asked for more often than they occur, and less often than if all were equal.
         self._rarity = {name: count**-0.5 for name, count in counts.items()}
+        self._with = {name: [song for song in self._songs if name in song.present] for name in counts}
 
     def batch(self, seed: Sequence[int], size: int, queries: int) -> Questions:
         """``size`` stretches with ``queries`` questions each, each stretch from a generator of ``(*seed, item)``."""
@@ -109,9 +114,14 @@ class QuerySampler:
         return Questions(*(np.stack(column) for column in zip(*rows, strict=True)))
 
     def _example(self, rng: Generator, queries: int) -> tuple[Samples, ...]:
-        song = self._songs[rng.integers(len(self._songs))]
-        start = int(rng.integers(max(1, song.song.samples - self._length)))
-        waves = {part.path: self._wave(rng, part, start) for part, _ in song.parts}
+        host = self._songs[rng.integers(len(self._songs))]
+        waves = self._waves(rng, host, host.parts)
+        song = host
+        for _ in range(2):
+            if rng.random() < self._asking.guest:
+                guest, parts = self._guest(rng)
+                waves |= self._waves(rng, guest, parts)
+                song = Labelled(host.song, (*song.parts, *parts))
         mix: Samples = np.sum(np.stack(list(waves.values())), axis=0)
         asked = [self._question(rng, song) for _ in range(queries)]
         target = np.zeros((queries, *mix.shape), np.float32)
@@ -124,6 +134,17 @@ class QuerySampler:
         query = np.concatenate([self._encoder.encode([text for _, text, _ in asked]), weights], 1)
         present: Samples = (energy > self._asking.silent).astype(np.float32)
         return mix, target, query, weights, present
+
+    def _waves(self, rng: Generator, song: Labelled, parts: Sequence[tuple[Part, Sound]]) -> dict[Path, Samples]:
+        """Every part's wave in one stretch of ``song``, by its path."""
+        start = int(rng.integers(max(1, song.song.samples - self._length)))
+        return {part.path: self._wave(rng, part, start) for part, _ in parts}
+
+    def _guest(self, rng: Generator) -> tuple[Labelled, tuple[tuple[Part, Sound], ...]]:
+        """A song, and the first of its parts that is a sound drawn by its rarity."""
+        name = self._pick(rng, list(self._rarity))
+        song = self._with[name][rng.integers(len(self._with[name]))]
+        return song, next((pair,) for pair in song.parts if name in chain(pair[1]))
 
     def _wave(self, rng: Generator, part: Part, start: int) -> Samples:
         gain = 10 ** (rng.uniform(-1, 1) * self._asking.gain_db / 20) * (rng.random() >= self._asking.drop_part)
