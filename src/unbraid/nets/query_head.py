@@ -22,7 +22,8 @@ from unbraid.nets.bands import layout
 from unbraid.nets.blocks.band_blocks import BandLinear
 from unbraid.nets.compact import CompactConfig
 
-_FRAMES = 2  # STFT frames in a token
+FRAMES = 2
+"""STFT frames in a token."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class QueryHead(nn.Module):
         self.blocks = nn.ModuleList(Steered(config, width, bands) for _ in range(config.blocks))
         self.norm = nn.LayerNorm(width)
         self.hidden = BandLinear(bands, width, config.head)
-        size = self.channels * _FRAMES
+        size = self.channels * FRAMES
         self.out = nn.ModuleList(BandLinear(g.count, config.head, size * g.width) for g in self.layout.groups)
         self.attention = nn.Linear(width, 1)
         self.judge_in = nn.Linear(width + config.steer, config.steer)
@@ -115,9 +116,9 @@ class QueryHead(nn.Module):
         for group, out in zip(self.layout.groups, self.out, strict=True):
             logits = out(rows[first : first + group.count])
             first += group.count
-            shape = (group.count, time, batch, self.channels, group.width, _FRAMES)
+            shape = (group.count, time, batch, self.channels, group.width, FRAMES)
             mask = logits.reshape(shape).permute(2, 3, 0, 4, 1, 5)
-            masks.append(mask.reshape(batch, self.channels, group.pooled, time * _FRAMES))
+            masks.append(mask.reshape(batch, self.channels, group.pooled, time * FRAMES))
         return torch.cat(masks, 2).sigmoid()
 
 

@@ -27,7 +27,7 @@ from unbraid.data.tracks import scan
 from unbraid.errors import ModelError, UnbraidError, UsageError
 from unbraid.nets.bands import pooled_sum
 from unbraid.nets.compact import Compact
-from unbraid.nets.query_head import QueryConfig, QueryHead
+from unbraid.nets.query_head import FRAMES, QueryConfig, QueryHead
 from unbraid.query.encoder import TableEncoder
 from unbraid.train import checkpoint
 from unbraid.train.checkpoint import Progress
@@ -40,8 +40,10 @@ from unbraid.train.start import rebuilt
 @dataclass(frozen=True)
 class Settings:
     """root: of the songs (train/, valid/). budget_s, steps: of training in all, whichever comes first; the rate falls
-    to zero by a cosine over budget_s. hops: of a piece, odd. floor: of the log error. presence, shares: weights of
-    their losses beside it. loudness: power of the mix's energy in a bin by which the bin counts among the shares.
+    to zero by a cosine over budget_s. hops: of a piece, odd. every: which tokens are learned from, the first of so
+    many; neighbours are alike, and the head does not look from one to the next. floor: of the log error. presence,
+    shares: weights of their losses beside it. loudness: power of the mix's energy in a bin by which the bin counts
+    among the shares.
     """
 
     root: str = "songs"
@@ -50,6 +52,7 @@ class Settings:
     batch: int = 4
     queries: int = 8
     hops: int = 131
+    every: int = 2
     rate: float = 1e-3
     warmup: int = 100
     weight_decay: float = 1e-2
@@ -105,9 +108,9 @@ class QueryTask(nn.Module):
         trunk, (mix, target, query, weights, present) = self._trunk[0], tensors(drawn)
         with torch.no_grad():
             stft = trunk.stft(mix)
-            tokens = trunk.trunk(stft)
+            tokens = trunk.trunk(stft)[:: self._given.every]
             within = torch.einsum("bqs,bs...->bq...", weights, trunk.head(tokens))
-            products = _products(trunk, stft, trunk.stft(target))
+            products = _products(trunk, self._frames(stft), self._frames(trunk.stft(target)))
         size, queries = query.shape[:2]
         mask, logit = self.head(tokens.repeat_interleave(queries, 1), query.flatten(0, 1))
         masks = within * mask.unflatten(0, (size, queries))
@@ -117,6 +120,11 @@ class QueryTask(nn.Module):
         there = nn.functional.binary_cross_entropy_with_logits(logit.unflatten(0, (size, queries)), present)
         total = error + given.presence * there + given.shares * shares
         return {"loss": total, "log_error": error, "presence": there, "shares": shares}
+
+    def _frames(self, stft: Tensor) -> Tensor:
+        """The frames of the tokens that are learned from."""
+        pairs = stft.reshape(*stft.shape[:-1], -1, FRAMES)
+        return pairs[..., :: self._given.every, :].flatten(-2)
 
 
 def tensors(drawn: Questions) -> list[Tensor]:
