@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from unbraid.nets.blocks.quick_hybrid import QuickEncoder, quicken
+from unbraid.nets.blocks.quick_encoder import QuickEncoder
+from unbraid.nets.blocks.quick_hybrid import quicken
 from unbraid.nets.convtasnet import ConvTasNet, ConvTasNetConfig
 from unbraid.nets.demucs import Demucs, DemucsConfig
 from unbraid.nets.hdemucs import HDemucs, HDemucsConfig

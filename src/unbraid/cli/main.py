@@ -12,6 +12,7 @@ import typer
 
 from unbraid.cli import data, doctor, evaluate, models, separate, studio, train
 from unbraid.errors import MissingExtra, UnbraidError, UsageError
+from unbraid.runtime.heap import keep_freed
 
 HELP = """Takes a song apart: vocals, drums, bass, other.
 
@@ -57,6 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # numpy's matrices here are small, and songs run in callers of one thread each: a second BLAS thread only waits
     # for the first and takes a core from a caller (measured on loudness: 5 ms of CPU a block alone, 19 ms with it).
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    keep_freed()
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]

@@ -6,9 +6,11 @@ share of these stems, so the words' mask is the sigmoid below times the stems' m
 
 The query steers two blocks of the trunk's cheaper kind, an MLP over bands (Tolstikhin et al. 2021) and one over
 channels, side by side, by a gain and an offset for each channel (FiLM; Perez et al. 2018). Presence is read off the
-tokens by attention: a weighted mean, the weights a softmax over time and bands. What is likely absent is turned down by
-the square of twice its presence (0.05 becomes -40 dB), which leaves alone what is likelier there than not. Presence is
-taught by what is there alone: were the mask's error to teach it too, what is there but hard would count as absent.
+tokens by attention: a weighted mean, the weights a softmax over time and bands.
+
+The mask is what a sound's share would be if it is there, and is taught by sounds that are there alone; whether it is
+there is a question of its own. Taught together, a head that cannot tell two basses apart would answer half of each.
+What is likely absent is turned down in the end by the square of four times its presence (0.05 becomes -28 dB).
 """
 
 from __future__ import annotations
@@ -91,14 +93,18 @@ class QueryHead(nn.Module):
 
         Returns ``mask[batch, channel, pooled bin, frame]``, 0 to 1, and ``presence[batch]``, a logit.
         """
+        mask, presence = self.if_there(tokens, query)
+        return mask * _gate(presence), presence
+
+    def if_there(self, tokens: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
+        """As :meth:`forward`, with the mask of a sound that is known to be there."""
         steer = nn.functional.silu(self.steer_in(query))
         film = self.steer_out(steer).reshape(-1, self.config.blocks, 2, 1, self.width)
         x = tokens
         for index, block in enumerate(self.blocks):
             x = block(x, film[:, index, 0], film[:, index, 1])
         x = self.norm(x)
-        presence = self._presence(x, steer)
-        return self._mask(x) * _gate(presence.detach()), presence
+        return self._mask(x), self._presence(x, steer)
 
     def _presence(self, x: Tensor, steer: Tensor) -> Tensor:
         time, batch, bands, width = x.shape
@@ -123,5 +129,5 @@ class QueryHead(nn.Module):
 
 
 def _gate(presence: Tensor) -> Tensor:
-    """What is likelier absent than not, turned down: ``[batch]`` logits to factors ``[batch, 1, 1, 1]``."""
-    return (2 * presence.sigmoid()).clamp(max=1).square()[:, None, None, None]
+    """What is likely absent, turned down: ``[batch]`` logits to factors ``[batch, 1, 1, 1]``."""
+    return (4 * presence.sigmoid()).clamp(max=1).square()[:, None, None, None]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from threading import BoundedSemaphore
 from typing import Any, Literal
 
 import numpy as np
 
 from unbraid.engine.contract import Separated
+from unbraid.engine.run import cores
 from unbraid.errors import MissingExtra, ModelError, UsageError
 from unbraid.signal import Samples
 from unbraid.spec import Spec
@@ -20,6 +22,9 @@ except ImportError as error:
     raise MissingExtra("torch is not installed; pip install 'unbraid[torch]'") from error
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
+
+_CALLS, _THREADS = 4, 4
+"""Calls at once on a CPU, at most, since a large net's holds hundreds of megabytes; threads of one, at least."""
 
 
 def pick_device(wanted: Device = "auto") -> torch.device:
@@ -36,7 +41,8 @@ def pick_device(wanted: Device = "auto") -> torch.device:
 class TorchSeparator:
     """``net`` on ``device``; safe to be called from several threads at once.
 
-    threads: that one call may use on the CPU. The engine makes calls at once, one for each core.
+    threads: of one call on the CPU; None for four, on many cores for a quarter of them. Calls wait until the cores
+        have room for them.
     half: compute convolutions and products in 16 bits; None for where that is faster and exact enough, CUDA. An
         answer that leaves the range of 16 bits is computed again in 32.
     """
@@ -47,11 +53,13 @@ class TorchSeparator:
         spec: Spec,
         device: torch.device | str = "cpu",
         *,
-        threads: int = 1,
+        threads: int | None = None,
         half: bool | None = None,
     ) -> None:
         self._device = torch.device(device)
-        self._net, self._spec, self._threads = net.to(self._device).eval(), spec, threads
+        self._net, self._spec = net.to(self._device).eval(), spec
+        self._threads = max(min(cores(), _THREADS), cores() // _CALLS) if threads is None else threads
+        self._room = BoundedSemaphore(max(1, cores() // self._threads))
         self._half = self._device.type == "cuda" if half is None else half
 
     @property
@@ -77,7 +85,8 @@ class TorchSeparator:
 
     def _run(self, inputs: Sequence[Samples], half: bool) -> Samples:
         context: Any = torch.autocast(self._device.type, torch.float16) if half else nullcontext()
-        with _threads(self._threads if self._device.type == "cpu" else None), torch.inference_mode(), context:
+        on_cpu = self._device.type == "cpu"
+        with self._room, _threads(self._threads if on_cpu else None), torch.inference_mode(), context:
             given = [torch.from_numpy(np.array(each)).to(self._device) for each in inputs]
             answer: Samples = self._net(*given).float().cpu().numpy()
             return answer

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from threading import BoundedSemaphore
-
 import numpy as np
 import torch
 from torch import nn
 
 from unbraid.engine.contract import Separated
-from unbraid.engine.run import cores
 from unbraid.errors import ModelError
 from unbraid.runtime.torch import TorchSeparator
 from unbraid.signal import Samples
 from unbraid.spec import Spec
-
-_CALLS = 4
-"""Calls at once on a CPU, each of which may need more than a gigabyte; many cores are shared out among them."""
 
 
 class AskedSeparator(TorchSeparator):
@@ -26,8 +20,7 @@ class AskedSeparator(TorchSeparator):
     """
 
     def __init__(self, net: nn.Module, spec: Spec, device: torch.device | str = "cpu") -> None:
-        super().__init__(net, spec, device, threads=max(1, cores() // _CALLS), half=False)
-        self._room = BoundedSemaphore(_CALLS)
+        super().__init__(net, spec, device, half=False)
 
     def __call__(self, mix: Samples, queries: Samples | None = None) -> Separated:
         batch, *shape = mix.shape
@@ -39,8 +32,7 @@ class AskedSeparator(TorchSeparator):
                 f"model {self.spec.name!r} was asked with queries of shape {queries.shape}; "
                 f"it takes [{batch}, query, {self.spec.embedding}]"
             )
-        with self._room:
-            asked = self._answer(mix, queries)
+        asked = self._answer(mix, queries)
         if not np.isfinite(asked).all():
             raise ModelError(f"model {self.spec.name!r} answered with NaN or infinity; its weights are broken")
         return Separated(stems, asked)

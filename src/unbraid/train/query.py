@@ -112,12 +112,12 @@ class QueryTask(nn.Module):
             within = torch.einsum("bqs,bs...->bq...", weights, trunk.head(tokens))
             products = _products(trunk, self._frames(stft), self._frames(trunk.stft(target)))
         size, queries = query.shape[:2]
-        mask, logit = self.head(tokens.repeat_interleave(queries, 1), query.flatten(0, 1))
-        masks = within * mask.unflatten(0, (size, queries))
-        given = self._given
-        error = log_error(masks, products, given.floor).mean()
-        shares = share_entropy(masks, products, given.loudness)
-        there = nn.functional.binary_cross_entropy_with_logits(logit.unflatten(0, (size, queries)), present)
+        mask, logit = self.head.if_there(tokens.repeat_interleave(queries, 1), query.flatten(0, 1))
+        masks = within * mask.reshape(within.shape)
+        given, count = self._given, present.sum().clamp(min=1)
+        error = (log_error(masks, products, given.floor) * present).sum() / count
+        shares = (share_entropy(masks, products, given.loudness) * present).sum() / count
+        there = nn.functional.binary_cross_entropy_with_logits(logit.reshape(size, queries), present)
         total = error + given.presence * there + given.shares * shares
         return {"loss": total, "log_error": error, "presence": there, "shares": shares}
 
@@ -132,7 +132,7 @@ def tensors(drawn: Questions) -> list[Tensor]:
 
 
 def share_entropy(masks: Tensor, products: Products, loudness: float) -> Tensor:
-    """How far ``masks[batch, query, ...]`` are from each target's share of energy beside all else; a scalar.
+    """How far ``masks[batch, query, ...]`` are from each target's share of energy beside all else: ``[batch, query]``.
 
     The divergence of :func:`unbraid.train.loss.share_entropy` for two: a target and the rest of the mix.
     """
@@ -143,7 +143,7 @@ def share_entropy(masks: Tensor, products: Products, loudness: float) -> Tensor:
     loud = loud / (loud.mean((1, 2, 3), keepdim=True) + 1e-6)
     divergence = share * (torch.log(share + tiny) - torch.log(masks + tiny))
     divergence = divergence + (1 - share) * (torch.log(1 - share + tiny) - torch.log((1 - masks).clamp(min=0) + tiny))
-    return (divergence * loud[:, None]).mean()
+    return (divergence * loud[:, None]).mean((2, 3, 4))
 
 
 def _products(trunk: Compact, mix: Tensor, target: Tensor) -> Products:
