@@ -184,9 +184,9 @@ class HybridUNet(nn.Module):
         wave, wave_mean, wave_scale = _standardise(mix)
         spectrum, wave = self._through(spectrum, wave)
         batch, stems, channels = mix.shape[0], len(config.stems), config.audio_channels
-        wave = wave.view(batch, stems, channels, -1) * wave_scale[:, None] + wave_mean[:, None]
+        wave = torch.addcmul(wave_mean[:, None], wave.view(batch, stems, channels, -1), wave_scale[:, None])
         spectrum = spectrum.view(batch, stems, -1, *spectrum.shape[-2:])
-        spectrum = spectrum * spectrum_scale[:, None] + spectrum_mean[:, None]
+        spectrum = torch.addcmul(spectrum_mean[:, None], spectrum, spectrum_scale[:, None])
         if config.complex_as_channels:
             return wave, spectrum.view(batch, stems, channels, 2, *spectrum.shape[-2:])
         return wave, wiener(spectrum, stft, config.wiener_iterations, residual=config.wiener_residual)

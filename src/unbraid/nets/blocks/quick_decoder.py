@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unbraid.nets.blocks.hybrid_layer import DecoderLayer, LayerConfig
-from unbraid.nets.blocks.quick_encoder import blocks, gated, last
+from unbraid.nets.blocks.quick_encoder import blocks, gated, last, together
 
 
 class QuickDecoder(nn.Module):
@@ -37,7 +37,7 @@ class QuickDecoder(nn.Module):
     def forward(self, x: Tensor, skip: Tensor, length: int) -> tuple[Tensor, None]:
         pairs = zip(last(x), last(skip), strict=True)
         item = self._spectrum if self.layer.over_freq else self._wave
-        return torch.stack([item(one, other, length) for one, other in pairs]).movedim(-1, 1), None
+        return together([item(one, other, length) for one, other in pairs]).movedim(-1, 1), None
 
     def _spectrum(self, x: Tensor, skip: Tensor, _: int) -> Tensor:
         """``[freq, frame, channel]`` to ``[freq * stride, frame, output]``."""

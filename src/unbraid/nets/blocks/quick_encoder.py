@@ -27,6 +27,11 @@ def last(x: Tensor) -> Tensor:
     return x.movedim(1, -1).contiguous()
 
 
+def together(items: list[Tensor]) -> Tensor:
+    """Items as a batch; one alone is not copied."""
+    return items[0][None] if len(items) == 1 else torch.stack(items)
+
+
 def gated(x: Tensor, out: Tensor) -> None:
     """The first half of ``x``'s channels times the sigmoid of the second, into ``out``; ``x`` is used up."""
     value, gate = x.chunk(2, -1)
@@ -57,7 +62,7 @@ class QuickEncoder(nn.Module):
 
     def forward(self, x: Tensor, joined: Tensor | None = None) -> Tensor:
         assert joined is None
-        return torch.stack([self._item(item) for item in last(x)]).movedim(-1, 1)
+        return together([self._item(item) for item in last(x)]).movedim(-1, 1)
 
     def _item(self, x: Tensor) -> Tensor:
         """``[freq, frame, channel]`` or ``[time, channel]``."""

@@ -11,6 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+_ROW = 1 << 21
+"""Complex numbers that are transformed at once."""
+
 
 def analyse(signal: Tensor, n_fft: int, *, legacy: bool = False) -> Tensor:
     """``[batch, channel, time] -> [batch, channel, 2, freq, frame]``.
@@ -46,17 +49,17 @@ def synthesise(spectrum: Tensor, length: int, *, legacy: bool = False) -> Tensor
     *others, _, freqs, frames = spectrum.shape
     n_fft, hop = 2 * freqs, freqs // 2
     edge = 0 if legacy else hop // 2 * 3
-    # What analyse() cut away comes back as zeros: the Nyquist bin and two frames at either edge.
-    whole = F.pad(spectrum.reshape(-1, 2, freqs, frames).float(), (2, 2, 0, 1))
-    signal = torch.istft(
-        torch.view_as_complex(whole.permute(0, 2, 3, 1).contiguous()),
-        n_fft,
-        hop,
-        window=torch.hann_window(n_fft, device=spectrum.device),
-        normalized=True,
-        length=frames * hop + 2 * edge,
-    )
-    return signal[:, edge : edge + length].reshape(*others, length)
+    window = torch.hann_window(n_fft, device=spectrum.device)
+    rows = spectrum.reshape(-1, 2, freqs, frames)
+    signals = []
+    # An inverse transform holds four times what it is given, so a few rows at a time.
+    for some in torch.split(rows, max(1, _ROW // (freqs * frames))):
+        # What analyse() cut away comes back as zeros: the Nyquist bin and two frames at either edge.
+        whole = torch.view_as_complex(F.pad(some.float(), (2, 2, 0, 1)).permute(0, 2, 3, 1).contiguous())
+        span = frames * hop + 2 * edge
+        signal = torch.istft(whole, n_fft, hop, window=window, normalized=True, length=span)
+        signals.append(signal[:, edge : edge + length])
+    return torch.cat(signals).reshape(*others, length)
 
 
 def _reflect(signal: Tensor, left: int, right: int) -> Tensor:

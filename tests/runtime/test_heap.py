@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from unbraid.runtime.heap import keep_freed
+
+COUNT = """
+import resource, sys
+import numpy as np
+from unbraid.runtime.heap import keep_freed
+if sys.argv[1] == "kept":
+    assert keep_freed()
+np.ones(1 << 24, np.float32)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(10):
+    np.ones(1 << 24, np.float32)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def faults(way: str) -> int:
+    """Pages that the system had to find for ten arrays of 64 MiB, one after the other."""
+    done = subprocess.run([sys.executable, "-c", COUNT, way], capture_output=True, text=True, check=True)
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mallopt is glibc's")
+def test_kept_memory_is_found_again() -> None:
+    assert faults("kept") < 1000 < faults("given back")
+
+
+@pytest.mark.skipif(sys.platform == "linux", reason="elsewhere there is nothing to tell the allocator")
+def test_other_systems_are_left_alone() -> None:
+    assert not keep_freed()
