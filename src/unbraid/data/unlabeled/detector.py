@@ -134,7 +134,9 @@ def _levels(wave: Samples, bands: NDArray[np.bool_]) -> Numbers:
 
 def _takes(song: Song, settings: Settings, rng: Generator, takes: int) -> tuple[list[Numbers], list[Numbers]]:
     """Features of mixtures with stems left out, and whether each stem is silent, ``[second, stem]``."""
-    stems = {name: _stem(song, name) for name in settings.stems}
+    # All stems make the mixture, also those that are not looked for.
+    names = dict.fromkeys([*settings.stems, *sorted(name for target in song.targets() for name in target)])
+    stems = {name: _stem(song, name) for name in names}
     seen, absent = [], []
     for take in range(takes):
         kept = {name: samples for name, samples in stems.items() if take == 0 or rng.random() < 0.6}
