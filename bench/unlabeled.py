@@ -1,6 +1,6 @@
 """Songs without stems: what they add to training, over three seeds.
 
-    python -m bench.unlabeled STUDIO OUT [--known 6] [--unknown 30] [--cpu-s 120]
+    python -m bench.unlabeled STUDIO OUT [--known 12] [--unknown 30] [--cpu-s 100]
 
 After Défossez et al. 2019. A made set for each seed: songs whose stems are known, and mixtures of others, in which the
 bass pauses in the middle third, as it does where songs break down. A detector learns from the known songs, finds the
@@ -108,10 +108,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("studio", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--known", type=int, default=6)
+    parser.add_argument("--known", type=int, default=12)
     parser.add_argument("--unknown", type=int, default=30)
     parser.add_argument("--weak", type=float, default=0.5, help="share of examples built on songs without stems")
-    parser.add_argument("--cpu-s", type=float, default=120.0)
+    parser.add_argument("--cpu-s", type=float, default=100.0)
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
     print("| seed | without bass, found, s | rightly | bass SDR, without | with | gain | gain, mean of stems |")

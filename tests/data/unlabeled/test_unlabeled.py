@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,13 @@ def test_a_detector_finds_the_seconds_without_bass(detector: Detector, unlabeled
     assert all(0 <= each.start_s < each.end_s <= 6 for each in bass)
     assert [each for each in found if each.absent != "bass"] == []
     assert "left out" in told[str(unlabeled / "notes.wav")]
+
+
+def test_a_detector_of_one_stem_learns_from_whole_songs(studio: Path, unlabeled: Path) -> None:
+    only = replace(SHORT, stems=("bass",))
+    found = find_excerpts(unlabeled, learn(scan(studio, "train"), only, np.random.default_rng(0), takes=6), only)
+    assert sum(each.end_s - each.start_s for each in found) > 3
+    assert all(each.end_s <= 6 for each in found)
 
 
 def test_a_separator_may_judge_instead(unlabeled: Path, studio: Path) -> None:
