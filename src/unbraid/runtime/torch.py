@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
-from threading import BoundedSemaphore
 from typing import Any, Literal
 
 import numpy as np
@@ -59,7 +59,8 @@ class TorchSeparator:
         self._device = torch.device(device)
         self._net, self._spec = net.to(self._device).eval(), spec
         self._threads = max(min(cores(), _THREADS), cores() // _CALLS) if threads is None else threads
-        self._room = BoundedSemaphore(max(1, cores() // self._threads))
+        # Threads of its own, since each thread that calls torch has a team of workers, and teams wait for each other.
+        self._callers = ThreadPoolExecutor(max(1, cores() // self._threads), thread_name_prefix="unbraid-torch")
         self._half = self._device.type == "cuda" if half is None else half
 
     @property
@@ -74,27 +75,31 @@ class TorchSeparator:
     def _answer(self, *inputs: Samples) -> Samples:
         """What the net makes of ``inputs``."""
         try:
-            answer = self._run(inputs, self._half)
+            answer = self._placed(inputs, self._half)
             if self._half and not np.isfinite(answer).all():
-                answer = self._run(inputs, False)
+                answer = self._placed(inputs, False)
         except torch.OutOfMemoryError as error:
             raise ModelError(
                 f"model {self._spec.name!r} needs more memory than {self._device} has free; use --device cpu"
             ) from error
         return answer
 
+    def _placed(self, inputs: Sequence[Samples], half: bool) -> Samples:
+        if self._device.type != "cpu":
+            return self._run(inputs, half)
+        return self._callers.submit(self._run, inputs, half).result()
+
     def _run(self, inputs: Sequence[Samples], half: bool) -> Samples:
         context: Any = torch.autocast(self._device.type, torch.float16) if half else nullcontext()
-        on_cpu = self._device.type == "cpu"
-        with self._room, _threads(self._threads if on_cpu else None), torch.inference_mode(), context:
+        with threads(self._threads if self._device.type == "cpu" else None), torch.inference_mode(), context:
             given = [torch.from_numpy(np.array(each)).to(self._device) for each in inputs]
             answer: Samples = self._net(*given).float().cpu().numpy()
             return answer
 
 
 @contextmanager
-def _threads(count: int | None) -> Iterator[None]:
-    """Let torch use ``count`` threads in calls from this thread."""
+def threads(count: int | None) -> Iterator[None]:
+    """Let torch use ``count`` threads in calls from this thread; None for as many as before."""
     before = torch.get_num_threads()
     if count is None or count == before:
         yield

@@ -3,8 +3,8 @@
 On the CPU a net runs as a graph, which needs no torch; the graph is exported once and kept beside the weights, under
 the checksum of the checkpoint. On a GPU, and for nets that no graph can express, torch runs it. So does it for nets
 that answer queries, with which comes an encoder of words and clips, and, where it is installed, for HTDemucs: a
-segment of 7.8 s takes 7.7 CPU seconds in OpenVINO and 8.8 in onnxruntime (and 5.2 GB), and fewer in torch with the
-layers of nets/blocks/quick_hybrid.py.
+segment of 7.8 s takes 7.7 CPU seconds in OpenVINO and 8.8 in onnxruntime (and 5.2 GB), and about 5.5 in torch with the
+layers of nets/blocks/quick_hybrid.py and memory kept (bench/heap.py).
 """
 
 from __future__ import annotations
@@ -137,7 +137,13 @@ def _as_graph(
 
 
 def _in_torch(name: str, file: Checkpoint, device: Device) -> tuple[Separator, str]:
-    return _placed(*_net(name, file), device)
+    _need_torch(name)
+    from unbraid.runtime.torch import threads
+
+    # Had this thread workers of its own, they and those of the separator were more than there are cores, and the
+    # OpenMP of torch lets them sleep between layers then: a fifth slower.
+    with threads(1):
+        return _placed(*_net(name, file), device)
 
 
 def _placed(net: Net, spec: Spec, device: Device) -> tuple[Separator, str]:

@@ -236,7 +236,7 @@ class FrequencyEmbedding(nn.Module):
             weight = self.embedding.weight
             if config.embedding_smooth:
                 # A random walk along frequency, each step divided by the walk's growing deviation.
-                steps = torch.arange(1, freqs + 1, dtype=weight.dtype)[:, None]
+                steps = torch.ones_like(weight).cumsum(0)
                 weight.copy_(weight.cumsum(0) / steps.sqrt())
             weight.div_(config.embedding_scale)
 

@@ -16,7 +16,7 @@ from unbraid.errors import ModelError
 from unbraid.nets.audiosep import AudioSep, AudioSepConfig
 from unbraid.spec import Spec
 from unbraid.zoo.adopt.clap import check_clap
-from unbraid.zoo.adopt.weights import State, load_strictly, refuse, shape
+from unbraid.zoo.adopt.weights import State, load_strictly, refuse, shape, without_memory
 from unbraid.zoo.guard import Package
 
 _CLAP = "query_encoder.model."
@@ -61,7 +61,7 @@ def build(package: Package, name: str = "audiosep") -> tuple[AudioSep, Spec]:
     try:
         check_clap(clap_within(package))
         _check_transform(state)
-        with torch.device("meta"):
+        with without_memory():
             net = AudioSep(_config(state))
         used = {theirs_of(ours): ours for ours in net.state_dict()}
         own = {key for key in state if not key.startswith(_CLAP)}

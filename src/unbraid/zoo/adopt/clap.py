@@ -12,12 +12,11 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import nn
 
 from unbraid.errors import ModelError
-from unbraid.zoo.adopt.weights import State, check_strictly, count, load_strictly, refuse, shape
+from unbraid.zoo.adopt.weights import State, check_strictly, count, load_strictly, refuse, shape, without_memory
 from unbraid.zoo.guard_names import reason
 
 if TYPE_CHECKING:
@@ -117,7 +116,7 @@ def _filled(make: Callable[[], Net], state: State) -> Net:
     It is first made without memory, so that a file cannot ask for more than it brings along.
     """
     try:
-        with torch.device("meta"):
+        with without_memory():
             drawn = make()
     except (AssertionError, ValueError, RuntimeError, ArithmeticError) as error:
         raise ModelError(f"has shapes that make no net ({reason(error)})") from error

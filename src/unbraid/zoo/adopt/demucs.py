@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import torch
 from torch import nn
 
 from unbraid.errors import ModelError
@@ -23,7 +22,7 @@ from unbraid.nets.htdemucs import HTDemucs, HTDemucsConfig
 from unbraid.spec import Spec
 from unbraid.zoo.adopt import demucs_fields as tables
 from unbraid.zoo.adopt.arguments import config_from, seconds
-from unbraid.zoo.adopt.weights import State, count, load_strictly, shape
+from unbraid.zoo.adopt.weights import State, count, load_strictly, shape, without_memory
 from unbraid.zoo.diffq import decode
 from unbraid.zoo.guard import Package
 from unbraid.zoo.guard_names import reason, shown
@@ -177,7 +176,7 @@ def _empty(config: Config) -> Net:
         ConvTasNetConfig: ConvTasNet,
     }
     try:
-        with torch.device("meta"):
+        with without_memory():
             return classes[type(config)](config)
     except (AssertionError, ValueError, RuntimeError, ZeroDivisionError) as error:
         raise ModelError(f"has arguments that make no net ({reason(error)})") from error

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.nn import init
+from torch.overrides import TorchFunctionMode
 
 from unbraid.errors import ModelError
 from unbraid.zoo.guard_names import shown
@@ -18,6 +21,29 @@ State = Mapping[str, NDArray[Any]]
 """Name -> weights, as zoo/guard reads them."""
 
 _NAMED_AT_MOST = 3
+
+
+class _Undrawn(TorchFunctionMode):
+    """Leaves tensors as they are where they would be filled by chance.
+
+    Without memory there is nothing to fill, and torch takes three seconds to find that out for normal numbers: it loads
+    its compiler.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        given = kwargs or {}
+        if func in (torch.Tensor.normal_, init.normal_):
+            return given["tensor"] if "tensor" in given else args[0]
+        return func(*args, **given)
+
+
+@contextmanager
+def without_memory() -> Iterator[None]:
+    """Nets made in this context have shapes and names, and no memory; weights are put in their places."""
+    with torch.device("meta"), _Undrawn():
+        yield
 
 
 def load_strictly(net: nn.Module, state: State) -> None:
