@@ -23,8 +23,8 @@ except ImportError as error:
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
-_CALLS, _THREADS = 4, 4
-"""Calls at once on a CPU, at most, since a large net's holds hundreds of megabytes; threads of one, at least."""
+_CALLS = 8
+"""Calls at once on a CPU, at most, since a large net's holds hundreds of megabytes."""
 
 
 def pick_device(wanted: Device = "auto") -> torch.device:
@@ -41,8 +41,8 @@ def pick_device(wanted: Device = "auto") -> torch.device:
 class TorchSeparator:
     """``net`` on ``device``; safe to be called from several threads at once.
 
-    threads: of one call on the CPU; None for four, on many cores for a quarter of them. Calls wait until the cores
-        have room for them.
+    threads: of one call on the CPU; None for one, on many cores for an eighth of them. Calls wait until the cores have
+        room for them.
     half: compute convolutions and products in 16 bits; None for where that is faster and exact enough, CUDA. An
         answer that leaves the range of 16 bits is computed again in 32.
     """
@@ -58,7 +58,7 @@ class TorchSeparator:
     ) -> None:
         self._device = torch.device(device)
         self._net, self._spec = net.to(self._device).eval(), spec
-        self._threads = max(min(cores(), _THREADS), cores() // _CALLS) if threads is None else threads
+        self._threads = max(1, cores() // _CALLS) if threads is None else threads
         # Threads of its own, since each thread that calls torch has a team of workers, and teams wait for each other.
         self._callers = ThreadPoolExecutor(max(1, cores() // self._threads), thread_name_prefix="unbraid-torch")
         self._half = self._device.type == "cuda" if half is None else half

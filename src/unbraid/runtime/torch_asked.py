@@ -7,10 +7,14 @@ import torch
 from torch import nn
 
 from unbraid.engine.contract import Separated
+from unbraid.engine.run import cores
 from unbraid.errors import ModelError
 from unbraid.runtime.torch import TorchSeparator
 from unbraid.signal import Samples
 from unbraid.spec import Spec
+
+_CALLS = 4
+"""Calls at once on a CPU, each of which may need more than a gigabyte; many cores are shared out among them."""
 
 
 class AskedSeparator(TorchSeparator):
@@ -20,7 +24,7 @@ class AskedSeparator(TorchSeparator):
     """
 
     def __init__(self, net: nn.Module, spec: Spec, device: torch.device | str = "cpu") -> None:
-        super().__init__(net, spec, device, half=False)
+        super().__init__(net, spec, device, threads=max(1, cores() // _CALLS), half=False)
 
     def __call__(self, mix: Samples, queries: Samples | None = None) -> Separated:
         batch, *shape = mix.shape

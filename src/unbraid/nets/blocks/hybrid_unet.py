@@ -234,9 +234,9 @@ class FrequencyEmbedding(nn.Module):
         self.factor = config.freq_embedding * config.embedding_scale
         with torch.no_grad():
             weight = self.embedding.weight
-            if config.embedding_smooth:
+            if config.embedding_smooth and not weight.is_meta:  # without memory there is nothing to smooth
                 # A random walk along frequency, each step divided by the walk's growing deviation.
-                steps = torch.ones_like(weight).cumsum(0)
+                steps = torch.arange(1, freqs + 1, dtype=weight.dtype)[:, None]
                 weight.copy_(weight.cumsum(0) / steps.sqrt())
             weight.div_(config.embedding_scale)
 
