@@ -232,9 +232,11 @@ class FrequencyEmbedding(nn.Module):
         super().__init__()
         self.embedding = nn.Embedding(freqs, channels)
         self.factor = config.freq_embedding * config.embedding_scale
+        weight = self.embedding.weight
+        if weight.is_meta:  # without memory there is nothing to smooth
+            return
         with torch.no_grad():
-            weight = self.embedding.weight
-            if config.embedding_smooth and not weight.is_meta:  # without memory there is nothing to smooth
+            if config.embedding_smooth:
                 # A random walk along frequency, each step divided by the walk's growing deviation.
                 steps = torch.arange(1, freqs + 1, dtype=weight.dtype)[:, None]
                 weight.copy_(weight.cumsum(0) / steps.sqrt())

@@ -15,7 +15,7 @@ def rescale_weights(net: nn.Module, reference: float) -> None:
     convolutions = (nn.Conv1d, nn.ConvTranspose1d, nn.Conv2d, nn.ConvTranspose2d)
     with torch.no_grad():
         for layer in net.modules():
-            if isinstance(layer, convolutions):
+            if isinstance(layer, convolutions) and not layer.weight.is_meta:  # one without memory has no deviation
                 scale = (layer.weight.std() / reference).sqrt()
                 layer.weight.div_(scale)
                 if layer.bias is not None:
