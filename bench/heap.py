@@ -10,7 +10,7 @@ import statistics
 import subprocess
 import sys
 
-ROUNDS = 3
+ROUNDS = 2
 
 CODE = """
 import resource, sys, time

@@ -1,7 +1,7 @@
 """Memory that a process has freed, kept for its next use.
 
 A net makes and frees arrays of tens of megabytes for every layer. glibc maps each from the system and gives it back,
-so the system has to find and zero the same pages over and over: up to a third of HTDemucs' time on one core
+so the system has to find and zero the same pages over and over: a fifth of HTDemucs' time on one core
 (``python -m bench.write heap``). Kept on the heap they are found there.
 """
 
