@@ -1,4 +1,4 @@
-"""The decoder layer of Hybrid Demucs in blocks that stay in the cache; see :mod:`unbraid.nets.blocks.quick_hybrid`."""
+"""The decoder layer of Hybrid Demucs in blocks; see :mod:`unbraid.nets.blocks.quick_hybrid`."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ order, so that quick layers and others can follow each other. Then
    made over y;
 4. a convolution of kernel 3 is a product with three steps side by side, one for each frequency that it reaches;
 5. all this is done for a few frequencies, or a short time, from the layer's first step to its last, so that what lies
-   between stays in a core's cache. Layers answer into the memory they were given where they can.
+   between is small. Layers answer into the memory they were given where they can.
 
 """
 
