@@ -20,6 +20,8 @@ from typing import Any
 RECIPES = Path(__file__).parent.parent / "recipes"
 FIRST = ("hdemucs-v3-tiny", "htdemucs-v4-tiny")
 """Those that others go on from."""
+SONGS = 20
+"""To learn from, and to measure on."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +39,17 @@ class Curve:
         return self.points[-1][2] - self.points[0][2]
 
 
-def chosen(studio: Path, folder: Path, count: int = 20) -> Path:
-    """A folder with links to the first ``count`` songs of either split that know four stems exactly."""
+def chosen(studio: Path, folder: Path, count: int = SONGS) -> Path:
+    """A folder with links to the first ``count`` songs of either split: of four stems to learn from, of three or more
+    to measure on."""
     from unbraid.data.tracks import scan
+    from unbraid.train.validate import measurable
 
     for split in ("train", "valid"):
         (folder / split).mkdir(parents=True)
-        whole = [song for song in scan(studio, split, lambda _: None) if len(song.targets()) == 4]
+        whole = measurable(scan(studio, split, lambda _: None))
+        if split == "train":
+            whole = [song for song in whole if len(song.targets()) == 4]
         for song in whole[:count]:
             (folder / split / song.folder.name).symlink_to(song.folder.resolve())
     return folder
@@ -57,6 +63,8 @@ def learn(name: str, root: Path, runs: Path, cpu_s: float) -> None:
     from unbraid.train.start import build
 
     changes = [f"data.root={root}", f"schedule.budget_s={cpu_s}", f"run.valid_s={cpu_s / 6}", "data.rescan_s=1e9"]
+    recipe = read_recipe(RECIPES / f"{name}.toml", changes)
+    changes.append(f"run.valid_songs={max(SONGS, recipe.run.valid_songs)}")
     recipe = read_recipe(RECIPES / f"{name}.toml", changes)
     if recipe.net.start is not None:
         start = runs / Path(recipe.net.start).name
@@ -81,7 +89,7 @@ def read(run: Path) -> Curve:
 def table(curves: list[Curve], cpu_s: float) -> str:
     """The figures in Markdown."""
     lines = [
-        f"Held-out SDR in dB (mean over stems of the median over songs) after {cpu_s:.0f} s of one CPU core, 20 songs:",
+        f"Held-out SDR in dB (mean over stems of the median over {SONGS} songs) after {cpu_s:.0f} s of one CPU core:",
         "",
         "Of `audiosep-tiny`, the improvement over mixtures of two sounds (median).",
         "",

@@ -50,15 +50,17 @@ def test_an_item_does_not_see_its_neighbours(both: tuple[Compact, QueryHead]) ->
 def test_what_is_surely_absent_is_at_least_25_db_down(both: tuple[Compact, QueryHead]) -> None:
     net, head = both
     with torch.no_grad():
-        head.judge_out.weight.zero_()
-        head.judge_out.bias.fill_(-3)  # a presence of 0.05
+        head.listener.pool.weight.zero_()
+        head.listener.pool.bias.fill_(-2.2)  # a presence of 0.1
     mask, _ = ask(net, head, torch.randn(1, 2, 128 * 31), torch.randn(1, head.query_size))
     assert 20 * torch.log10(mask.max()) < -25
 
 
 def test_every_weight_has_a_gradient(both: tuple[Compact, QueryHead]) -> None:
     net, head = both
-    mask, presence = head(net.trunk(net.stft(torch.randn(2, 2, 128 * 31))), torch.randn(2, head.query_size))
+    tokens, query = net.trunk(net.stft(torch.randn(2, 2, 128 * 31))), torch.randn(2, head.query_size)
+    mask, presence, moments = head.if_there(tokens, query)
+    assert moments.shape == (2, len(tokens))
     (mask.square().mean() + presence.square().mean()).backward()
     assert [name for name, weight in head.named_parameters() if weight.grad is None or not weight.grad.any()] == []
 

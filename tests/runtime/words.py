@@ -22,7 +22,7 @@ CONFIG = CompactConfig(
     mixer=8,
     head=8,
 )
-HEAD = QueryConfig(words=TableEncoder().size, mixer=8, channels=8, steer=16, head=8)
+HEAD = QueryConfig(words=TableEncoder().size, mixer=8, channels=8, steer=16, head=8, listen=12)
 
 
 def nets(seed: int = 0) -> tuple[Compact, QueryHead]:
@@ -32,8 +32,8 @@ def nets(seed: int = 0) -> tuple[Compact, QueryHead]:
     for layer in net.head.out:
         torch.nn.init.normal_(layer.get_parameter("weight"))
     # As likely there as not, so that the gate is open or nearly so, and different for each query.
-    torch.nn.init.normal_(head.judge_out.weight, std=0.5)
-    torch.nn.init.ones_(head.judge_out.bias)
+    torch.nn.init.normal_(head.listener.out.weight, std=0.5)
+    torch.nn.init.ones_(head.listener.pool.bias)
     return net, head
 
 

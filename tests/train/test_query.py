@@ -13,9 +13,11 @@ from unbraid.data.tracks import scan
 from unbraid.errors import ModelError, UsageError
 from unbraid.query.encoder import TableEncoder
 from unbraid.train import checkpoint
-from unbraid.train.query import QueryTask, Run, load_trunk, settings
+from unbraid.train.query import Run, load_trunk
 from unbraid.train.query_data import Asking, QuerySampler, labelled
 from unbraid.train.query_export import load_head
+from unbraid.train.query_loss import QueryTask, audible
+from unbraid.train.query_settings import settings
 from unbraid.train.words import distilled, kept_tokens, save
 
 STEMS = ("vocals", "drums", "bass", "other")
@@ -85,6 +87,30 @@ def test_the_head_learns_and_the_trunk_does_not(songs: Path) -> None:
         losses.append(terms["loss"].item())
     assert losses[-1] < losses[0] - 0.3
     assert all(torch.equal(value, before[name]) for name, value in trunk.state_dict().items())
+
+
+def test_heard_is_what_can_be_heard_now() -> None:
+    trunk, _ = nets()
+    time = torch.arange(128 * 31) / 44_100
+    mix = torch.sin(2 * torch.pi * 4000 * time).expand(1, 2, -1).contiguous()
+    half = mix * (torch.arange(128 * 31) < 128 * 16)
+    wanted = torch.stack([mix, half, mix * 1e-2, mix * 0], 1)
+    heard = audible(trunk, trunk.stft(mix), trunk.stft(wanted))
+    assert heard.shape == (1, 4, 16)
+    assert heard.sum(2).tolist() == [[16, pytest.approx(8, abs=2), 0, 0]]
+    assert heard[0, 1, :6].all() and not heard[0, 1, -6:].any()
+
+
+def test_a_head_may_begin_with_masks_of_another(songs: Path, tmp_path: Path) -> None:
+    trunk, _ = nets()
+    Run(trunk, "a", tmp_path / "one", settings(fixed(songs, 2))).train()
+    first = load_head(tmp_path / "one", trunk, "a").state_dict()
+    begun = Run(trunk, "b", tmp_path / "two", settings([*fixed(songs, 2), f"start={tmp_path / 'one'}"]))
+    same = {name for name, value in begun.head.state_dict().items() if torch.equal(value, first[name])}
+    assert {name for name in first if not name.startswith("listener.")} <= same
+    assert "listener.into.weight" not in same
+    with pytest.raises(ModelError, match="no checkpoint"):
+        Run(trunk, "b", tmp_path / "three", settings([*fixed(songs, 2), f"start={tmp_path / 'none'}"]))
 
 
 def test_a_run_goes_on_where_it_stopped(songs: Path, tmp_path: Path) -> None:

@@ -5,12 +5,12 @@ for each stem behind it: which of them it is asked of (one for a part of a stem,
 share of these stems, so the words' mask is the sigmoid below times the stems' masks, and no word changes a stem.
 
 The query steers two blocks of the trunk's cheaper kind, an MLP over bands (Tolstikhin et al. 2021) and one over
-channels, side by side, by a gain and an offset for each channel (FiLM; Perez et al. 2018). Presence is read off the
-tokens by attention: a weighted mean, the weights a softmax over time and bands.
+channels, side by side, by a gain and an offset for each channel (FiLM; Perez et al. 2018).
 
 The mask is what a sound's share would be if it is there, and is taught by sounds that are there alone; whether it is
 there is a question of its own. Taught together, a head that cannot tell two basses apart would answer half of each.
-What is likely absent is turned down in the end by the square of four times its presence (0.05 becomes -28 dB).
+So presence has ears of its own (:class:`Listener`), which are taught token by token whether the sound is heard now.
+What is likely absent is turned down in the end by the square of twice its presence (0.1 becomes -28 dB).
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ class QueryConfig:
     """All that shapes the head; JSON values only.
 
     words: size of a text's vector. mixer: hidden size of the MLP over bands; channels: of that over channels.
-    steer: of the one from query to gains and offsets. head: of a band's mask network. blocks: how many.
+    steer: of the one from query to gains and offsets. head: of a band's mask network. blocks: how many. listen: what
+    presence hears of a token's bands.
     """
 
     words: int = 96
@@ -42,6 +43,7 @@ class QueryConfig:
     steer: int = 128
     head: int = 48
     blocks: int = 2
+    listen: int = 128
 
 
 class Steered(nn.Module):
@@ -64,6 +66,36 @@ class Steered(nn.Module):
         return answer
 
 
+class Listener(nn.Module):
+    """Whether a sound is heard in each token of time: a small MLP over all bands at once, steered by FiLM."""
+
+    def __init__(self, config: QueryConfig, width: int, bands: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.into = nn.Linear(bands * width, config.listen)
+        self.steer = nn.Linear(config.steer, 2 * config.listen)
+        self.hidden = nn.Linear(config.listen, config.steer)
+        self.out = nn.Linear(config.steer, 1)
+        self.pool = nn.Linear(2, 1)
+        with torch.no_grad():
+            self.out.weight.mul_(0.1)  # starts near even odds, whatever it hears
+            self.out.bias.zero_()
+            self.pool.weight.fill_(0.5)
+            self.pool.bias.zero_()
+
+    def forward(self, tokens: Tensor, steer: Tensor) -> tuple[Tensor, Tensor]:
+        """``tokens[time, batch, band, width]``, ``steer[batch, steer]`` to logits: ``[batch]`` and ``[batch, time]``.
+
+        The first is of the whole: from the mean over time, and from a mean that weighs a moment by its own odds.
+        """
+        heard = nn.functional.silu(self.into(self.norm(tokens).flatten(2)))
+        gain, offset = self.steer(steer).chunk(2, 1)
+        moments = self.out(nn.functional.silu(self.hidden(heard * (1 + gain) + offset)))[:, :, 0]
+        likeliest = (moments.softmax(0) * moments).sum(0)
+        whole: Tensor = self.pool(torch.stack([moments.mean(0), likeliest], 1))[:, 0]
+        return whole, moments.transpose(0, 1)
+
+
 class QueryHead(nn.Module):
     """``forward(tokens, query) -> (mask, presence)``; see the module's docstring."""
 
@@ -81,38 +113,28 @@ class QueryHead(nn.Module):
         self.hidden = BandLinear(bands, width, config.head)
         size = self.channels * FRAMES
         self.out = nn.ModuleList(BandLinear(g.count, config.head, size * g.width) for g in self.layout.groups)
-        self.attention = nn.Linear(width, 1)
-        self.judge_in = nn.Linear(width + config.steer, config.steer)
-        self.judge_out = nn.Linear(config.steer, 1)
-        with torch.no_grad():
-            self.judge_out.weight.mul_(0.1)  # starts near even odds, whatever it hears
-            self.judge_out.bias.zero_()
+        self.listener = Listener(config, width, bands)
 
     def forward(self, tokens: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
         """``tokens[time, batch, band, width]``, ``query[batch, words + stem]``; one query for each item.
 
         Returns ``mask[batch, channel, pooled bin, frame]``, 0 to 1, and ``presence[batch]``, a logit.
         """
-        mask, presence = self.if_there(tokens, query)
+        mask, presence, _ = self.if_there(tokens, query)
         return mask * _gate(presence), presence
 
-    def if_there(self, tokens: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
-        """As :meth:`forward`, with the mask of a sound that is known to be there."""
+    def if_there(self, tokens: Tensor, query: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """As :meth:`forward`, with the mask of a sound that is known to be there, and its presence in each token.
+
+        The last are logits ``[batch, time]``.
+        """
         steer = nn.functional.silu(self.steer_in(query))
         film = self.steer_out(steer).reshape(-1, self.config.blocks, 2, 1, self.width)
         x = tokens
         for index, block in enumerate(self.blocks):
             x = block(x, film[:, index, 0], film[:, index, 1])
-        x = self.norm(x)
-        return self._mask(x), self._presence(x, steer)
-
-    def _presence(self, x: Tensor, steer: Tensor) -> Tensor:
-        time, batch, bands, width = x.shape
-        rows = x.permute(1, 0, 2, 3).reshape(batch, time * bands, width)
-        weights = self.attention(rows).softmax(1)
-        heard = torch.matmul(weights.transpose(1, 2), rows)[:, 0]
-        logit: Tensor = self.judge_out(nn.functional.silu(self.judge_in(torch.cat([heard, steer], 1))))[:, 0]
-        return logit
+        presence, moments = self.listener(tokens, steer)
+        return self._mask(self.norm(x)), presence, moments
 
     def _mask(self, x: Tensor) -> Tensor:
         time, batch, bands, width = x.shape
@@ -130,4 +152,4 @@ class QueryHead(nn.Module):
 
 def _gate(presence: Tensor) -> Tensor:
     """What is likely absent, turned down: ``[batch]`` logits to factors ``[batch, 1, 1, 1]``."""
-    return (4 * presence.sigmoid()).clamp(max=1).square()[:, None, None, None]
+    return (2 * presence.sigmoid()).clamp(max=1).square()[:, None, None, None]

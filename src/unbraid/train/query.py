@@ -14,73 +14,27 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from unbraid.data.tracks import scan
-from unbraid.errors import ModelError, UnbraidError, UsageError
-from unbraid.nets.bands import pooled_sum
+from unbraid.errors import ModelError, UnbraidError
 from unbraid.nets.compact import Compact
-from unbraid.nets.query_head import FRAMES, QueryConfig, QueryHead
+from unbraid.nets.query_head import QueryConfig, QueryHead
 from unbraid.query.encoder import TableEncoder
 from unbraid.train import checkpoint
 from unbraid.train.checkpoint import Progress
 from unbraid.train.ema import Averages
-from unbraid.train.loss import Products, log_error
 from unbraid.train.query_data import Asking, QuerySampler, Questions
+from unbraid.train.query_loss import QueryTask
+from unbraid.train.query_settings import Settings, settings
 from unbraid.train.start import rebuilt
-
-
-@dataclass(frozen=True)
-class Settings:
-    """root: of the songs (train/, valid/). budget_s, steps: of training in all, whichever comes first; the rate falls
-    to zero by a cosine over budget_s. hops: of a piece, odd. every: which tokens are learned from, the first of so
-    many; neighbours are alike, and the head does not look from one to the next. floor: of the log error. presence,
-    shares: weights of their losses beside it. loudness: power of the mix's energy in a bin by which the bin counts
-    among the shares.
-    """
-
-    root: str = "songs"
-    budget_s: float = 3600.0
-    steps: int = 1_000_000
-    batch: int = 4
-    queries: int = 8
-    hops: int = 131
-    every: int = 2
-    rate: float = 1e-3
-    warmup: int = 100
-    weight_decay: float = 1e-2
-    clip: float = 1.0
-    ema: float = 0.998
-    floor: float = 3e-4
-    presence: float = 0.5
-    shares: float = 3.0
-    loudness: float = 0.35
-    checkpoint_s: float = 120.0
-    valid_batches: int = 12
-    log_steps: int = 20
-    seed: int = 0
-
-
-def settings(changes: Sequence[str]) -> Settings:
-    """The defaults with ``key=value`` changes. Raises UsageError."""
-    kinds: dict[str, Callable[[Any], Any]] = {name: type(value) for name, value in asdict(Settings()).items()}
-    given: dict[str, Any] = {}
-    for change in changes:
-        key, _, value = change.partition("=")
-        if key not in kinds:
-            raise UsageError(f"{key!r} is no setting; there are: {', '.join(kinds)}")
-        try:
-            given[key] = kinds[key](value)
-        except ValueError as error:
-            raise UsageError(f"{key} is {value!r}; it must be like {asdict(Settings())[key]!r}") from error
-    return Settings(**given)
 
 
 def load_trunk(run: Path) -> tuple[Compact, str]:
@@ -96,64 +50,17 @@ def load_trunk(run: Path) -> tuple[Compact, str]:
     return net.eval().requires_grad_(False), digest
 
 
-class QueryTask(nn.Module):
-    """The head and its loss; the trunk hears without a gradient."""
-
-    def __init__(self, trunk: Compact, head: QueryHead, given: Settings) -> None:
-        super().__init__()
-        self.head, self._trunk, self._given = head, [trunk], given
-
-    def forward(self, drawn: Questions) -> dict[str, Tensor]:
-        """The total under "loss", and its terms."""
-        trunk, (mix, target, query, weights, present) = self._trunk[0], tensors(drawn)
-        with torch.no_grad():
-            stft = trunk.stft(mix)
-            tokens = trunk.trunk(stft)[:: self._given.every]
-            within = torch.einsum("bqs,bs...->bq...", weights, trunk.head(tokens))
-            products = _products(trunk, self._frames(stft), self._frames(trunk.stft(target)))
-        size, queries = query.shape[:2]
-        mask, logit = self.head.if_there(tokens.repeat_interleave(queries, 1), query.flatten(0, 1))
-        masks = within * mask.reshape(within.shape)
-        given, count = self._given, present.sum().clamp(min=1)
-        error = (log_error(masks, products, given.floor) * present).sum() / count
-        shares = (share_entropy(masks, products, given.loudness) * present).sum() / count
-        there = nn.functional.binary_cross_entropy_with_logits(logit.reshape(size, queries), present)
-        total = error + given.presence * there + given.shares * shares
-        return {"loss": total, "log_error": error, "presence": there, "shares": shares}
-
-    def _frames(self, stft: Tensor) -> Tensor:
-        """The frames of the tokens that are learned from."""
-        pairs = stft.reshape(*stft.shape[:-1], -1, FRAMES)
-        return pairs[..., :: self._given.every, :].flatten(-2)
-
-
-def tensors(drawn: Questions) -> list[Tensor]:
-    return [torch.from_numpy(getattr(drawn, each.name)) for each in fields(drawn)]
-
-
-def share_entropy(masks: Tensor, products: Products, loudness: float) -> Tensor:
-    """How far ``masks[batch, query, ...]`` are from each target's share of energy beside all else: ``[batch, query]``.
-
-    The divergence of :func:`unbraid.train.loss.share_entropy` for two: a target and the rest of the mix.
-    """
-    tiny = 1e-4  # a mask of -40 dB of energy is as good as none
-    rest = (products.mix[:, None] - 2 * products.cross + products.target).clamp(min=0)
-    share = products.target / (products.target + rest + 1e-12)
-    loud = (products.mix / (products.mix.mean((1, 2, 3), keepdim=True) + 1e-12)) ** loudness
-    loud = loud / (loud.mean((1, 2, 3), keepdim=True) + 1e-6)
-    divergence = share * (torch.log(share + tiny) - torch.log(masks + tiny))
-    divergence = divergence + (1 - share) * (torch.log(1 - share + tiny) - torch.log((1 - masks).clamp(min=0) + tiny))
-    return (divergence * loud[:, None]).mean((2, 3, 4))
-
-
-def _products(trunk: Compact, mix: Tensor, target: Tensor) -> Products:
-    """The sums of :mod:`unbraid.train.loss`, of ``mix[batch, ...]`` and ``target[batch, query, ...]``."""
-    layout = trunk.layout
-    return Products(
-        pooled_sum(layout, mix.square().sum(2)),
-        pooled_sum(layout, (target * mix[:, None]).sum(3)),
-        pooled_sum(layout, target.square().sum(3)),
-    )
+def begin(head: QueryHead, run: Path) -> None:
+    """Fill what makes ``head``'s masks from the newest checkpoint of another head's run. Raises ModelError."""
+    newest = checkpoint.newest(run)
+    if newest is None:
+        raise ModelError(f"{run}: has no checkpoint of a head to begin with")
+    held = checkpoint.read_weights(newest)
+    own = {name: value for name, value in head.state_dict().items() if not name.startswith("listener.")}
+    for name, value in own.items():
+        if name not in held or held[name].shape != value.shape:
+            raise ModelError(f"{run}: its head has no {name} of shape {tuple(value.shape)}; it is of another size")
+    checkpoint.fill(head, head.state_dict() | {name: held[name] for name in own})
 
 
 class Run:
@@ -170,6 +77,8 @@ class Run:
         self.progress, self._given, self._out = Progress(), given, out
         self._facts = {"query": asdict(config), "trunk": digest, "settings": asdict(given)}
         newest = checkpoint.newest(out)
+        if newest is None and given.start:
+            begin(self.head, Path(given.start))
         if newest is not None:
             self.progress, state = checkpoint.load(newest, self.head, self.averages, self.optimizer)
             if state["trunk"] != digest:

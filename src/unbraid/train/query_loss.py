@@ -1,0 +1,97 @@
+"""What the head for words learns from: masks of sounds that are there, and when a sound is heard."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import torch
+from torch import Tensor, nn
+
+from unbraid.nets.bands import pooled_sum
+from unbraid.nets.compact import Compact
+from unbraid.nets.query_head import FRAMES, QueryHead
+from unbraid.train.loss import Products, log_error
+from unbraid.train.query_data import Questions
+from unbraid.train.query_settings import Settings
+
+_HEARD, _AUDIBLE = 3e-3, 1e-5  # of energy: of the mix at the same time, and of its mean
+
+
+class QueryTask(nn.Module):
+    """The head and its loss; the trunk hears without a gradient."""
+
+    def __init__(self, trunk: Compact, head: QueryHead, given: Settings) -> None:
+        super().__init__()
+        self.head, self._trunk, self._given = head, [trunk], given
+
+    def forward(self, drawn: Questions) -> dict[str, Tensor]:
+        """The total under "loss", and its terms."""
+        trunk, (mix, target, query, weights, present) = self._trunk[0], tensors(drawn)
+        with torch.no_grad():
+            stft = trunk.stft(mix)
+            tokens = trunk.trunk(stft)[:: self._given.every]
+            within = torch.einsum("bqs,bs...->bq...", weights, trunk.head(tokens))
+            mixed, wanted = self._frames(stft), self._frames(trunk.stft(target))
+            products = _products(trunk, mixed, wanted)
+            heard = audible(trunk, mixed, wanted)
+        size, queries = query.shape[:2]
+        mask, logit, moments = self.head.if_there(tokens.repeat_interleave(queries, 1), query.flatten(0, 1))
+        masks = within * mask.reshape(within.shape)
+        given, count = self._given, present.sum().clamp(min=1)
+        error = (log_error(masks, products, given.floor) * present).sum() / count
+        shares = (share_entropy(masks, products, given.loudness) * present).sum() / count
+        there = nn.functional.binary_cross_entropy_with_logits(logit.reshape(size, queries), present)
+        now = nn.functional.binary_cross_entropy_with_logits(moments.reshape(heard.shape), heard)
+        total = error + given.presence * (there + now) + given.shares * shares
+        return {"loss": total, "log_error": error, "presence": there, "moments": now, "shares": shares}
+
+    def _frames(self, stft: Tensor) -> Tensor:
+        """The frames of the tokens that are learned from."""
+        pairs = stft.reshape(*stft.shape[:-1], -1, FRAMES)
+        return pairs[..., :: self._given.every, :].flatten(-2)
+
+
+def tensors(drawn: Questions) -> list[Tensor]:
+    return [torch.from_numpy(getattr(drawn, each.name)) for each in fields(drawn)]
+
+
+def audible(trunk: Compact, mix: Tensor, target: Tensor) -> Tensor:
+    """1 where a target is heard, 0 elsewhere: ``[batch, query, token]``.
+
+    mix: ``[batch, channel, 2, freq, frame]``; target: one more axis, query. Heard is what has at least -25 dB of the
+    mix's energy in the same token, high frequencies lifted as the trunk lifts them, and -50 dB of its mean.
+    """
+    lift = trunk.encoder.tilt[: trunk.layout.freqs]
+    one, whole = (_token_energy(each, lift) for each in (target, mix))
+    least = _HEARD * whole + _AUDIBLE * whole.mean(-1, keepdim=True)
+    return (one > least[:, None]).float()
+
+
+def _token_energy(stft: Tensor, lift: Tensor) -> Tensor:
+    frames = torch.einsum("...cpft,f->...t", stft.square(), lift)
+    return frames.reshape(*frames.shape[:-1], -1, FRAMES).sum(-1)
+
+
+def share_entropy(masks: Tensor, products: Products, loudness: float) -> Tensor:
+    """How far ``masks[batch, query, ...]`` are from each target's share of energy beside all else: ``[batch, query]``.
+
+    The divergence of :func:`unbraid.train.loss.share_entropy` for two: a target and the rest of the mix.
+    """
+    tiny = 1e-4  # a mask of -40 dB of energy is as good as none
+    rest = (products.mix[:, None] - 2 * products.cross + products.target).clamp(min=0)
+    share = products.target / (products.target + rest + 1e-12)
+    loud = (products.mix / (products.mix.mean((1, 2, 3), keepdim=True) + 1e-12)) ** loudness
+    loud = loud / (loud.mean((1, 2, 3), keepdim=True) + 1e-6)
+    divergence = share * (torch.log(share + tiny) - torch.log(masks + tiny))
+    divergence = divergence + (1 - share) * (torch.log(1 - share + tiny) - torch.log((1 - masks).clamp(min=0) + tiny))
+    return (divergence * loud[:, None]).mean((2, 3, 4))
+
+
+def _products(trunk: Compact, mix: Tensor, target: Tensor) -> Products:
+    """The sums of :mod:`unbraid.train.loss`, of ``mix[batch, ...]`` and ``target[batch, query, ...]``."""
+    layout = trunk.layout
+    return Products(
+        pooled_sum(layout, mix.square().sum(2)),
+        pooled_sum(layout, (target * mix[:, None]).sum(3)),
+        pooled_sum(layout, target.square().sum(3)),
+    )
