@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+import unbraid
 from tests.data.layouts import noise, write
 from tests.data.songs import write_studio
 from tests.laws.tiny import SIZES
@@ -20,14 +22,14 @@ from unbraid.data.tracks import Song, scan
 from unbraid.errors import UsageError
 from unbraid.query.encoder import TableEncoder
 from unbraid.runtime.torch_clap import CLIP, ClapEncoder
-from unbraid.train import asked_data, checkpoint
+from unbraid.train import asked_data, checkpoint, export
 from unbraid.train.asked_data import AskedSampler, asked_songs, labelled_clips
 from unbraid.train.asked_loss import AskedTask, sdr_improvement
 from unbraid.train.loop import train
 from unbraid.train.pieces import Shaper
 from unbraid.train.recipe import AskingSection, Recipe, parse, read_recipe
 from unbraid.train.schedule import rate
-from unbraid.train.start import fresh
+from unbraid.train.start import build, fresh
 from unbraid.train.tasks import task_for
 
 RATE = 8000
@@ -168,6 +170,20 @@ def test_a_resumed_run_ends_bit_equal_and_keeps_its_best(sounds: Path, tmp_path:
     assert len(steps) == 6 and np.isfinite([line["loss"] for line in steps]).all()
     assert valid[-1]["sdr_db"]["mean"] == valid[-1]["sdr_db"]["asked"]
     assert (whole / "best" / "state.json").is_file()
+
+
+def test_what_was_trained_is_exported_and_asked(sounds: Path, tmp_path: Path) -> None:
+    train(recipe(sounds), tmp_path / "run")
+    assert export.main([str(tmp_path / "run"), str(tmp_path / "out"), "--licence", "CC0"]) == 0
+    (path,) = (tmp_path / "out").iterdir()
+    model = unbraid.load(str(path))
+    heard = model.separate(noise(1, 1.2, RATE), RATE, ask=["a church bell"])["a_church_bell"]
+    assert np.abs(heard).max() > 0
+    further = build(parse({"net": {"from": str(path)}, "data": {"root": "."}, "schedule": {"steps": 1}}))
+    best = checkpoint.read_weights(tmp_path / "run" / "best")
+    assert all(torch.equal(value, best[name]) for name, value in further.state_dict().items())
+    with safe_open(path, framework="pt") as file:
+        assert file.metadata()["licence"] == "CC0" and file.metadata()["words"] == "table"
 
 
 def test_the_published_rate_rises_in_stairs() -> None:

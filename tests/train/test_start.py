@@ -10,13 +10,15 @@ import pytest
 import torch
 
 from tests.laws.tiny import SIZES
-from tests.parity import demucs_models
+from tests.parity import audiosep_models, clap_models, demucs_models
 from tests.train.tiny import recipe
 from unbraid.errors import ModelError, UsageError
 from unbraid.train import checkpoint
 from unbraid.train.loop import train
 from unbraid.train.recipe import Recipe, parse
 from unbraid.train.start import build, fresh, rebuilt, save_weights
+
+CLAP = clap_models.Sizes(**{**vars(clap_models.TINY), "joint": 512})
 
 
 def beginning(start: Path | str, **net: Any) -> Recipe:
@@ -35,6 +37,16 @@ def test_a_published_checkpoint_is_trained_further_by_one_line(tmp_path: Path) -
     halved = {name: value.half().float() for name, value in theirs.state_dict().items()}
     assert same(net.state_dict(), halved)
     net.train()(torch.randn(1, 2, 4001)).abs().mean().backward()
+
+
+def test_so_is_the_published_audiosep(tmp_path: Path) -> None:
+    state = audiosep_models.random_state((2, 2, 3, 3, 4, 4))
+    path = audiosep_models.save(tmp_path / "audiosep_base_4M_steps.ckpt", state, clap_models.random_state(CLAP))
+    net = build(beginning(path))
+    assert type(net).__name__ == "AudioSep" and all(weight.requires_grad for weight in net.parameters())
+    net.train()(torch.randn(1, 2, 32_000), torch.randn(1, 1, 512)).abs().mean().backward()
+    assert net.config.widths == (2, 2, 3, 3, 4, 4)
+    assert torch.equal(net.out.weight, state["ss_model.base.after_conv.weight"])
 
 
 def test_its_config_may_be_changed_where_weights_do_not_change(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import argparse
 import copy
 import hashlib
 import json
+import math
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
@@ -182,7 +183,8 @@ def _export_waves(net: Net, folder: Path, name: str, facts: Mapping[str, Any]) -
 def export_run(run: Path, folder: Path, which: str = "best", licence: str = "see the model card") -> float:
     """Export the weights of a run's best checkpoint by held-out SDR, or of its "newest".
 
-    Beside graph and JSON lies ``{name}.safetensors``, the same weights in float32, which ``net.from`` takes.
+    Beside graph and JSON lies ``{name}.safetensors``, the same weights in float32, which ``net.from`` takes. Of a net
+    that is asked that file is the model: no graph can hold it, and it agrees with itself to infinity.
     """
     source = run / "best" if which == "best" else checkpoint.newest(run)
     if source is None or not (source / "state.json").is_file():
@@ -194,8 +196,13 @@ def export_run(run: Path, folder: Path, which: str = "best", licence: str = "see
     checkpoint.fill(net, checkpoint.read_weights(source))
     training = {key: progress[key] for key in ("step", "seconds", "audio_s")} | {"songs": len(progress["songs"])}
     figures = {"valid_mean_sdr_db": progress["best_sdr_db"]} if which == "best" else {}
-    agreement = export(net, folder, name, {"training": training, "figures": figures, "licence": licence})
-    save_weights(net, folder / f"{name}.safetensors")
+    folder.mkdir(parents=True, exist_ok=True)
+    agreement, notes = math.inf, {"licence": licence, "training": json.dumps(training)}
+    if net.spec(name).stems:
+        agreement = export(net, folder, name, {"training": training, "figures": figures, "licence": licence})
+    else:
+        notes["words"] = "table" if recipe.asking.clap is None else "clap"
+    save_weights(net, folder / f"{name}.safetensors", notes)
     return agreement
 
 
@@ -211,7 +218,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UnbraidError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    sys.stderr.write(f"{options.out}: agrees with torch to {agreement:.0f} dB\n")
+    told = "weights" if math.isinf(agreement) else f"graph and weights; it agrees with torch to {agreement:.0f} dB"
+    sys.stderr.write(f"{options.out}: {told}\n")
     return 0
 
 

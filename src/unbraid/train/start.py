@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from unbraid.errors import ModelError, UsageError
+from unbraid.errors import UsageError
 from unbraid.home import home
 from unbraid.nets.registry import NETS, classes
 from unbraid.train import checkpoint
 from unbraid.train.recipe import NetSection, Recipe, parse
 from unbraid.zoo import catalogue
-from unbraid.zoo.adopt.demucs import build as adopt
+from unbraid.zoo.adopt import audiosep, demucs, own
 from unbraid.zoo.checkpoint import SUFFIXES
 from unbraid.zoo.fetch import fetch_weights
 from unbraid.zoo.guard import read_checkpoint
@@ -63,11 +62,14 @@ def rebuilt(state: Mapping[str, Any]) -> Net:
     return build(parse(state["recipe"]))
 
 
-def save_weights(net: Net, path: Path) -> None:
-    """The weights of ``net`` in a file that ``net.from`` takes."""
+def save_weights(net: Net, path: Path, notes: Mapping[str, str] | None = None) -> None:
+    """The weights of ``net`` in a file that ``net.from`` takes, and that is a model (zoo/adopt/own).
+
+    notes: join the header; of a net that is asked, "words" is what makes its queries.
+    """
     held = description(net)
     tensors = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
-    save_file(tensors, path, {"net": held["name"], "config": json.dumps(held["config"])})
+    save_file(tensors, path, {"net": held["name"], "config": json.dumps(held["config"]), **(notes or {})})
 
 
 def registered_name(net: Net) -> str:
@@ -80,16 +82,14 @@ def _begun(section: NetSection) -> Net:
     path = Path(section.start)
     if path.is_dir():
         return _from_run(path)
-    if path.suffix == ".safetensors" and path.is_file():
-        notes = _notes(path)
-        if "config" in notes:
-            net = fresh(notes.get("net", section.name or path.stem), json.loads(notes["config"]))
-            checkpoint.fill(net, checkpoint.read_tensors(path))
-            return net
     if path.suffix not in SUFFIXES:
         path = _fetched(section)
-    net, _ = adopt(read_checkpoint(path), path.name)
-    return net
+    package = read_checkpoint(path)
+    if own.is_own(package):
+        return own.build(package, path.name)[0]
+    if audiosep.is_audiosep(package):
+        return audiosep.build(package, path.name)[0]
+    return demucs.build(package, path.name)[0]
 
 
 def _from_run(run: Path) -> Net:
@@ -111,14 +111,6 @@ def _fetched(section: NetSection) -> Path:
     if member >= len(files):
         raise UsageError(f"net.member is {member}; {section.start} has {len(files)}, counted from 0")
     return fetch_weights(files[member], home())
-
-
-def _notes(path: Path) -> dict[str, str]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            return dict(file.metadata() or {})
-    except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path}: is not a safetensors file that can be read ({error})") from error
 
 
 def _changed(net: Net, config: Mapping[str, Any]) -> Net:

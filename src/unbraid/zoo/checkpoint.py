@@ -94,9 +94,14 @@ def load_bag(name: str, files: dict[int, Checkpoint], bag: Bag, runtime: Runtime
 
 
 def _encoder(path: Path, spec: Spec) -> ClapEncoder | None:
+    """What makes queries for the checkpoint; None if it takes none, or those that the table in the package makes."""
     if spec.stems or spec.embedding is None:
         return None
+    from unbraid.zoo.adopt.own import asked_by_table
     from unbraid.zoo.encoder import clap_encoder
+
+    if asked_by_table(read_checkpoint(path)):
+        return None
 
     return clap_encoder(path, spec.embedding)
 
@@ -161,8 +166,10 @@ def _placed(net: Net, spec: Spec, device: Device) -> tuple[Separator, str]:
 def _net(name: str, file: Checkpoint) -> tuple[Net, Spec]:
     package = read_checkpoint(file.path)
     _need_torch(name)
-    from unbraid.zoo.adopt import audiosep, demucs
+    from unbraid.zoo.adopt import audiosep, demucs, own
 
+    if own.is_own(package):
+        return own.build(package, name)
     if audiosep.is_audiosep(package):
         return audiosep.build(package, name)
     return demucs.build(package, name, file.segment_s)

@@ -61,11 +61,14 @@ def clap_encoder(path: Path, size: int = 512, tokenizer: Path | None = None) -> 
 def _state(path: Path) -> State:
     from unbraid.zoo.adopt.audiosep import clap_within, is_audiosep
     from unbraid.zoo.adopt.clap import clap_state
+    from unbraid.zoo.adopt.own import is_own
 
     package = read_checkpoint(path)
-    if not is_audiosep(package):
+    if not (is_own(package) or is_audiosep(package)):
         return clap_state(package.state)
     within, beside = clap_within(package), path.with_name(CLAP_FILE)
+    if is_own(package) and not beside.is_file():
+        raise ModelError(f"is asked by CLAP and is without it; put {CLAP_FILE} beside it")
     return _state(beside) if not within and beside.is_file() and beside != path else within
 
 

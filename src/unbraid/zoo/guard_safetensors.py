@@ -1,4 +1,4 @@
-"""Weights in safetensors, with what demucs 4.1 notes beside them in the header: class, arguments, nesting.
+"""Weights in safetensors, with what demucs 4.1 notes beside them in the header: class, arguments, nesting; or unbraid.
 
 The ``safetensors`` package checks the layout (size of the header, offsets in order and without holes); nothing in
 the notes is executed, though demucs itself would import any class that they name.
@@ -23,6 +23,8 @@ _LARGEST_NOTE = 16 << 20
 def read_safetensors(path: Path) -> dict[str, Any]:
     """A dictionary with ``state`` and, where the header has them, ``klass``, ``args`` and ``kwargs``.
 
+    Of a net that unbraid trained it has ``net``, ``config`` and ``words`` beside ``state`` (zoo/adopt/own).
+
     Raises ModelError, whose message continues a sentence that begins with the file's name.
     """
     from safetensors import SafetensorError, safe_open
@@ -34,7 +36,7 @@ def read_safetensors(path: Path) -> dict[str, Any]:
     except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
         raise ModelError(f"is not a safetensors file that can be read ({reason(error)})") from error
     if "klass" not in notes:
-        return {"state": tensors}
+        return {"state": tensors, **_own(notes)}
     package: dict[str, Any] = {"klass": Name(check_class(notes["klass"])), "state": tensors}
     try:
         package["args"], package["kwargs"] = _plain(_note(notes, "args")), _plain(_note(notes, "kwargs"))
@@ -43,6 +45,16 @@ def read_safetensors(path: Path) -> dict[str, Any]:
     except RecursionError as error:
         raise ModelError("has a header that is nested too deeply") from error
     return package
+
+
+def _own(notes: dict[str, str]) -> dict[str, Any]:
+    if not {"net", "config"} <= notes.keys():
+        return {}
+    try:
+        config = _note(notes, "config")
+    except RecursionError as error:
+        raise ModelError("has a header that is nested too deeply") from error
+    return {"net": notes["net"], "config": config} | {key: notes[key] for key in ("words",) if key in notes}
 
 
 def _note(notes: dict[str, str], key: str) -> Any:
