@@ -30,6 +30,7 @@ class Entry(NamedTuple):
 NETS: dict[str, Entry] = {
     "audiosep": Entry("unbraid.nets.audiosep", "AudioSepConfig", "AudioSep"),
     "compact": Entry("unbraid.nets.compact", "CompactConfig", "Compact"),
+    "compact-words": Entry("unbraid.nets.compact_words", "CompactWordsConfig", "CompactWords"),
     "convtasnet": Entry("unbraid.nets.convtasnet", "ConvTasNetConfig", "ConvTasNet"),
     "demucs": Entry("unbraid.nets.demucs", "DemucsConfig", "Demucs"),
     "hdemucs": Entry("unbraid.nets.hdemucs", "HDemucsConfig", "HDemucs"),

@@ -13,13 +13,17 @@ from unbraid.data.sample import Batch, Sampler
 from unbraid.data.tracks import Song, scan
 from unbraid.data.tracks.find import OnBroken
 from unbraid.nets.audiosep import AudioSep
+from unbraid.nets.compact_words import CompactWords
+from unbraid.query.encoder import TableEncoder
 from unbraid.signal import Samples
 from unbraid.train.asked_data import Asked, AskedSampler, asked_songs
 from unbraid.train.asked_loss import sdr_improvement
 from unbraid.train.pieces import Shaper, grouped, rate_of
+from unbraid.train.query_data import Asking, QuerySampler
 from unbraid.train.recipe import Recipe
 from unbraid.train.tasks import pieces_for
 from unbraid.train.validate import measurable, validate
+from unbraid.train.words_data import WordsSampler
 
 
 class AnySampler(Protocol):
@@ -49,7 +53,11 @@ def sampler_for(recipe: Recipe, net: Any, songs: Sequence[Song], late: bool) -> 
     data, pieces = recipe.data, pieces_for(recipe, net, rate_of(songs), late)
     if isinstance(net, AudioSep):
         return AskedSampler(songs, pieces.length, net.config.embedding, recipe.asking)
-    return Sampler(songs, _stems(net), pieces.length, pieces.hz, data.mixing, data.augment)
+    stems = Sampler(songs, _stems(net), pieces.length, pieces.hz, data.mixing, data.augment)
+    if not isinstance(net, CompactWords):
+        return stems
+    asked = QuerySampler(songs, _stems(net), pieces.length, TableEncoder(), Asking())
+    return WordsSampler(stems, asked, recipe.words.queries)
 
 
 def figures(recipe: Recipe, net: Any, songs: Sequence[Song]) -> dict[str, float]:

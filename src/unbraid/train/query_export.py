@@ -2,9 +2,9 @@
 
     python -m unbraid.train.query_export RUN WORDS OUT
 
-RUN is the run of the net, WORDS that of the head. Written are ``NAME.onnx`` with masks and tokens as outputs,
-``NAME.json``, ``NAME-words.onnx`` and ``NAME-words.json``. Weights are stored in half precision; each graph is compared
-with torch.
+RUN is the run of the net, WORDS that of the head; or RUN twice, if it is one of "compact-words". Written are
+``NAME.onnx`` with masks and tokens as outputs, ``NAME.json``, ``NAME-words.onnx`` and ``NAME-words.json``. Weights are
+stored in half precision; each graph is compared with torch.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from unbraid.errors import ModelError, UnbraidError
 from unbraid.nets.bands import spread
 from unbraid.nets.compact import Compact
+from unbraid.nets.compact_words import CompactWords
 from unbraid.nets.query_head import QueryConfig, QueryHead
 from unbraid.runtime.facts import FORMAT
 from unbraid.train import checkpoint
@@ -153,7 +154,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         net, digest = load_trunk(options.run)
         facts = json.loads(options.facts.read_text("utf-8")) if options.facts else {}
-        head = load_head(options.words, net, digest)
+        if isinstance(net, CompactWords) and options.words == options.run:
+            head = net.words
+        else:
+            head = load_head(options.words, net, digest)
         agreement = export_words(net, head, options.out, options.name, facts)
     except UnbraidError as error:
         sys.stderr.write(f"{error}\n")

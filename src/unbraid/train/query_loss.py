@@ -18,22 +18,29 @@ _HEARD, _AUDIBLE = 3e-3, 1e-5  # of energy: of the mix at the same time, and of 
 
 
 class QueryTask(nn.Module):
-    """The head and its loss; the trunk hears without a gradient."""
+    """The head and its loss; the trunk hears without a gradient, unless it is to learn, too."""
 
-    def __init__(self, trunk: Compact, head: QueryHead, given: Settings) -> None:
+    def __init__(self, trunk: Compact, head: QueryHead, given: Settings, *, learn_trunk: bool = False) -> None:
         super().__init__()
-        self.head, self._trunk, self._given = head, [trunk], given
+        self.head, self._trunk, self._given, self._learn_trunk = head, [trunk], given, learn_trunk
 
     def forward(self, drawn: Questions) -> dict[str, Tensor]:
         """The total under "loss", and its terms."""
-        trunk, (mix, target, query, weights, present) = self._trunk[0], tensors(drawn)
+        return self.terms(*tensors(drawn))
+
+    def terms(self, mix: Tensor, target: Tensor, query: Tensor, weights: Tensor, present: Tensor) -> dict[str, Tensor]:
+        """As :meth:`forward`, of the arrays of :class:`Questions`."""
+        trunk = self._trunk[0]
         with torch.no_grad():
             stft = trunk.stft(mix)
-            tokens = trunk.trunk(stft)[:: self._given.every]
-            within = torch.einsum("bqs,bs...->bq...", weights, trunk.head(tokens))
             mixed, wanted = self._frames(stft), self._frames(trunk.stft(target))
             products = _products(trunk, mixed, wanted)
             heard = audible(trunk, mixed, wanted)
+        with torch.set_grad_enabled(self._learn_trunk and torch.is_grad_enabled()):
+            tokens = trunk.trunk(stft)[:: self._given.every]
+        with torch.no_grad():
+            # The stems' masks are taught by stems alone.
+            within = torch.einsum("bqs,bs...->bq...", weights, trunk.head(tokens))
         size, queries = query.shape[:2]
         mask, logit, moments = self.head.if_there(tokens.repeat_interleave(queries, 1), query.flatten(0, 1))
         masks = within * mask.reshape(within.shape)

@@ -91,6 +91,20 @@ class AskingSection(_Section):
         return self
 
 
+class WordsSection(_Section):
+    """How the net "compact-words" learns words beside stems; see :mod:`unbraid.train.words_task`.
+
+    queries: about each of ``optim.batch`` stretches of labelled songs. weight: of their loss beside that of the stems.
+    every: which tokens the head learns from, the first of so many. start: a run of ``unbraid.train.query`` whose head
+    is begun with.
+    """
+
+    queries: Count = 8
+    weight: Positive = 0.3
+    every: Count = 2
+    start: Path | None = None
+
+
 class SvdSection(_Section):
     """The penalty of :mod:`unbraid.train.svd`; none if ``penalty`` is zero."""
 
@@ -221,6 +235,7 @@ class Recipe(_Section):
     net: NetSection
     data: DataSection
     asking: AskingSection = AskingSection()
+    words: WordsSection = WordsSection()
     loss: LossSection = LossSection()
     optim: OptimSection = OptimSection()
     average: AverageSection = AverageSection()

@@ -13,6 +13,9 @@ from safetensors.torch import save_file
 
 from unbraid.errors import UsageError
 from unbraid.home import home
+from unbraid.nets.compact import Compact
+from unbraid.nets.compact_words import CompactWords, CompactWordsConfig
+from unbraid.nets.query_head import QueryConfig
 from unbraid.nets.registry import NETS, classes
 from unbraid.train import checkpoint
 from unbraid.train.recipe import NetSection, Recipe, parse
@@ -33,9 +36,28 @@ def build(recipe: Recipe) -> Net:
     if section.start is None:
         assert section.name is not None
         return fresh(section.name, section.config)
-    net = _changed(_begun(section), section.config)
+    net = _begun(section)
+    if section.name == "compact-words" and type(net) is Compact:
+        net = _with_words(net, recipe.words.start)
+    net = _changed(net, section.config)
     if section.name not in (None, registered_name(net)):
         raise UsageError(f"net.from: {section.start} is a {registered_name(net)}; net.name says {section.name}")
+    return net
+
+
+def _with_words(trunk: Compact, start: Path | None) -> CompactWords:
+    """``trunk`` with a head for words: a fresh one, or that of the run ``start``."""
+    query = QueryConfig()
+    newest = checkpoint.newest(start) if start is not None else None
+    if start is not None and newest is None:
+        raise UsageError(f"words.start: {start} has no checkpoint of a head")
+    if newest is not None:
+        query = QueryConfig(**checkpoint.read_state(newest)["query"])
+    net = CompactWords(CompactWordsConfig(**asdict(trunk.config), words=query))
+    if newest is not None:
+        checkpoint.fill(net.words, checkpoint.read_weights(newest))
+    own = {name: value for name, value in net.state_dict().items() if name.startswith("words.")}
+    checkpoint.fill(net, trunk.state_dict() | own)
     return net
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from unbraid.errors import UsageError
 from unbraid.nets.audiosep import AudioSep
 from unbraid.nets.compact import Compact
+from unbraid.nets.compact_words import CompactWords
 from unbraid.nets.unet import UNet
 from unbraid.nets.waveunet import WaveUNet
 from unbraid.spec import Spec
@@ -18,9 +19,11 @@ from unbraid.train.asked_loss import AskedTask
 from unbraid.train.loss import MaskLoss, MaskTask
 from unbraid.train.magnitude_loss import MagnitudeTask
 from unbraid.train.pieces import Pieces, Shaper, mask_pieces, wave_pieces
+from unbraid.train.query_settings import Settings
 from unbraid.train.recipe import LossSection, Recipe, SvdSection
 from unbraid.train.svd import svd_penalty
 from unbraid.train.wave_loss import WaveTask
+from unbraid.train.words_task import WordsTask
 
 Kind = Literal["masks", "magnitude", "l1", "mse"]
 
@@ -57,6 +60,9 @@ def pieces_for(recipe: Recipe, net: Any, song_rate: int, late: bool) -> Pieces:
 
 def task_for(recipe: Recipe, net: Any, song_rate: int) -> nn.Module:
     """``net`` and its loss as one module, so that whatever wraps it (DDP) sees one forward."""
+    if isinstance(net, CompactWords):
+        words = recipe.words
+        return WordsTask(net, _mask_loss(recipe.loss), Settings(every=words.every), words.weight)
     task = _task(recipe.loss, net, song_rate)
     return Penalized(task, net, recipe.loss.svd) if recipe.loss.svd.penalty else task
 
@@ -70,12 +76,16 @@ def _task(loss: LossSection, net: Any, song_rate: int) -> nn.Module:
     shaper, weights = Shaper(song_rate, spec.rate, spec.channels), _stem_weights(loss, spec.stems)
     match kind:
         case "masks":
-            return MaskTask(net, MaskLoss(loss.floor, loss.ratio, loss.compressed, loss.shares, loss.loudness))
+            return MaskTask(net, _mask_loss(loss))
         case "magnitude":
             return MagnitudeTask(net, shaper, weights)
         case "l1" | "mse":
             normalize = spec.normalize == "track"
             return WaveTask(net, shaper, kind, weights, normalize=normalize, edge=_edge(net))
+
+
+def _mask_loss(loss: LossSection) -> MaskLoss:
+    return MaskLoss(loss.floor, loss.ratio, loss.compressed, loss.shares, loss.loudness)
 
 
 def _stem_weights(loss: LossSection, stems: Sequence[str]) -> Tensor:

@@ -1,0 +1,40 @@
+"""The loss of a net that learns stems and words at once: that of its stems, and a share of that of its head."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from unbraid.nets.compact_words import CompactWords
+from unbraid.train.loss import MaskLoss, MaskTask
+from unbraid.train.query_loss import QueryTask
+from unbraid.train.query_settings import Settings
+
+
+class WordsTask(nn.Module):
+    """``forward`` takes the fields of :class:`unbraid.train.words_data.WordsBatch`; weight: of the questions' loss."""
+
+    def __init__(self, net: CompactWords, loss: MaskLoss, given: Settings, weight: float) -> None:
+        super().__init__()
+        self.stems = MaskTask(net, loss)
+        self._asked, self._weight = [QueryTask(net, net.words, given, learn_trunk=True)], weight
+
+    def forward(
+        self,
+        wave: Tensor,
+        curve: Tensor,
+        members: Tensor,
+        weight: Tensor,
+        mix: Tensor,
+        target: Tensor,
+        query: Tensor,
+        weights: Tensor,
+        present: Tensor,
+    ) -> dict[str, Tensor]:
+        terms: dict[str, Tensor] = self.stems(wave, curve, members, weight)
+        asked = self._asked[0].terms(mix, target, query, weights, present)
+        named = {f"words_{name}": value for name, value in asked.items()}
+        return {**terms, **named, "loss": terms["loss"] + self._weight * asked["loss"]}
+
+    def measure(self, wave: Tensor, curve: Tensor) -> None:
+        """Fit the net's input constants to a batch of examples."""
+        self.stems.measure(wave, curve)
