@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 RECIPES = Path(__file__).parent.parent / "recipes"
-FIRST = ("hdemucs-v3-tiny", "htdemucs-v4-tiny")
+FIRST = ("compact-tiny", "hdemucs-v3-tiny", "htdemucs-v4-tiny")
 """Those that others go on from."""
 SONGS = 20
 """To learn from, and to measure on."""
