@@ -59,10 +59,18 @@ def test_what_is_surely_absent_is_at_least_25_db_down(both: tuple[Compact, Query
 def test_every_weight_has_a_gradient(both: tuple[Compact, QueryHead]) -> None:
     net, head = both
     tokens, query = net.trunk(net.stft(torch.randn(2, 2, 128 * 31))), torch.randn(2, head.query_size)
-    mask, presence, moments = head.if_there(tokens, query)
-    assert moments.shape == (2, len(tokens))
+    mask, presence = head(tokens, query)
     (mask.square().mean() + presence.square().mean()).backward()
     assert [name for name, weight in head.named_parameters() if weight.grad is None or not weight.grad.any()] == []
+
+
+def test_many_queries_are_heard_as_one_is(both: tuple[Compact, QueryHead]) -> None:
+    net, head = both
+    tokens, queries = net.trunk(net.stft(torch.randn(2, 2, 128 * 31))), torch.randn(2, 3, head.query_size)
+    moments, whole = head.listen(tokens, queries)
+    assert moments.shape == (2, 3, len(tokens)) and whole.shape == (2, 3)
+    for number in range(3):
+        torch.testing.assert_close(whole[:, number], head(tokens, queries[:, number])[1])
 
 
 def test_config_survives_json() -> None:

@@ -12,11 +12,12 @@ from tests.runtime.words import nets
 from unbraid.data.tracks import scan
 from unbraid.errors import ModelError, UsageError
 from unbraid.query.encoder import TableEncoder
+from unbraid.query.sounds import sounds
 from unbraid.train import checkpoint
 from unbraid.train.query import Run, load_trunk
 from unbraid.train.query_data import Asking, QuerySampler, labelled
 from unbraid.train.query_export import load_head
-from unbraid.train.query_loss import QueryTask, audible
+from unbraid.train.query_loss import QueryTask
 from unbraid.train.query_settings import settings
 from unbraid.train.words import distilled, kept_tokens, save
 
@@ -36,7 +37,7 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def sampler(songs: Path, **changes: float) -> QuerySampler:
-    return QuerySampler(scan(songs, "train"), STEMS, 128 * 31, TableEncoder(), Asking(**changes))
+    return QuerySampler(scan(songs, "train"), STEMS, 31, 128, TableEncoder(), Asking(**changes))
 
 
 def test_targets_are_in_the_mix_and_in_the_stems_that_are_asked(songs: Path) -> None:
@@ -67,7 +68,7 @@ def test_a_general_part_may_hold_a_special_one(songs: Path) -> None:
 
 def test_a_song_with_an_unknown_part_is_left_out(songs: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="labels"):
-        QuerySampler(scan(write_studio(tmp_path / "songs"), "valid"), STEMS, 128, TableEncoder(), Asking())
+        QuerySampler(scan(write_studio(tmp_path / "songs"), "valid"), STEMS, 1, 128, TableEncoder(), Asking())
 
 
 def test_the_head_learns_and_the_trunk_does_not(songs: Path) -> None:
@@ -89,16 +90,28 @@ def test_the_head_learns_and_the_trunk_does_not(songs: Path) -> None:
     assert all(torch.equal(value, before[name]) for name, value in trunk.state_dict().items())
 
 
-def test_heard_is_what_can_be_heard_now() -> None:
-    trunk, _ = nets()
-    time = torch.arange(128 * 31) / 44_100
-    mix = torch.sin(2 * torch.pi * 4000 * time).expand(1, 2, -1).contiguous()
-    half = mix * (torch.arange(128 * 31) < 128 * 16)
-    wanted = torch.stack([mix, half, mix * 1e-2, mix * 0], 1)
-    heard = audible(trunk, trunk.stft(mix), trunk.stft(wanted))
-    assert heard.shape == (1, 4, 16)
-    assert heard.sum(2).tolist() == [[16, pytest.approx(8, abs=2), 0, 0]]
-    assert heard[0, 1, :6].all() and not heard[0, 1, -6:].any()
+def test_every_sound_is_called_and_what_sounds_is_heard(songs: Path) -> None:
+    drawn = sampler(songs, drop_part=0.0, guest=0.0).batch((0, 1), 2, 1)
+    names = [name for name, sound in sounds().items() if sound.whole is not None]
+    assert drawn.called.shape == (2, len(names), TableEncoder().size + len(STEMS))
+    assert drawn.known.shape == (2, len(names)) and drawn.heard.shape == (2, len(names), 16)
+    row = {name: number for number, name in enumerate(names)}
+    # Parts of noise sound all the time; a general piano may be an electric one.
+    for name in ("kick", "snare", "electric bass", "piano"):
+        assert drawn.known[:, row[name]].all() and drawn.heard[:, row[name]].all(), name
+    assert drawn.known[:, row["harp"]].all() and not drawn.heard[:, row["harp"]].any()
+    silent = sampler(songs, drop_part=1.0, guest=0.0).batch((0, 1), 2, 1)
+    assert silent.known[:, row["kick"]].all() and not silent.heard.any()
+
+
+def test_heard_is_told_moment_by_moment(songs: Path, tmp_path: Path) -> None:
+    """A part that ends in the middle of the piece is heard in its first half."""
+    drawn = sampler(songs)
+    wave = np.random.default_rng(0).standard_normal((2, 128 * 31)).astype(np.float32)
+    wave[:, 128 * 16 :] = 0
+    energy = drawn._energy(wave)
+    assert energy.shape == (16,)
+    assert (energy[:8] > 100).all() and (energy[9:] == 0).all()
 
 
 def test_a_head_may_begin_with_masks_of_another(songs: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ channels, side by side, by a gain and an offset for each channel (FiLM; Perez et
 
 The mask is what a sound's share would be if it is there, and is taught by sounds that are there alone; whether it is
 there is a question of its own. Taught together, a head that cannot tell two basses apart would answer half of each.
-So presence has ears of its own (:class:`Listener`), which are taught token by token whether the sound is heard now.
+So presence has ears of its own (:class:`Listener`), which are taught token by token which of all sounds are heard.
 What is likely absent is turned down in the end by the square of twice its presence (0.1 becomes -28 dB).
 """
 
@@ -83,17 +83,20 @@ class Listener(nn.Module):
             self.pool.weight.fill_(0.5)
             self.pool.bias.zero_()
 
-    def forward(self, tokens: Tensor, steer: Tensor) -> tuple[Tensor, Tensor]:
-        """``tokens[time, batch, band, width]``, ``steer[batch, steer]`` to logits: ``[batch]`` and ``[batch, time]``.
+    def hear(self, tokens: Tensor) -> Tensor:
+        """``tokens[time, batch, band, width]`` to ``[time, batch, listen]``, whatever is asked."""
+        heard: Tensor = nn.functional.silu(self.into(self.norm(tokens).flatten(2)))
+        return heard
 
-        The first is of the whole: from the mean over time, and from a mean that weighs a moment by its own odds.
+    def judge(self, heard: Tensor, steer: Tensor) -> tuple[Tensor, Tensor]:
+        """``heard[time, batch, listen]``, ``steer[batch, steer]`` to logits: ``[time, batch]`` of each moment, and
+        ``[batch]`` of the whole: from the mean over time, and from a mean that weighs a moment by its own odds.
         """
-        heard = nn.functional.silu(self.into(self.norm(tokens).flatten(2)))
         gain, offset = self.steer(steer).chunk(2, 1)
         moments = self.out(nn.functional.silu(self.hidden(heard * (1 + gain) + offset)))[:, :, 0]
         likeliest = (moments.softmax(0) * moments).sum(0)
         whole: Tensor = self.pool(torch.stack([moments.mean(0), likeliest], 1))[:, 0]
-        return whole, moments.transpose(0, 1)
+        return moments, whole
 
 
 class QueryHead(nn.Module):
@@ -120,21 +123,30 @@ class QueryHead(nn.Module):
 
         Returns ``mask[batch, channel, pooled bin, frame]``, 0 to 1, and ``presence[batch]``, a logit.
         """
-        mask, presence, _ = self.if_there(tokens, query)
+        mask, steer = self._if_there(tokens, query)
+        _, presence = self.listener.judge(self.listener.hear(tokens), steer)
         return mask * _gate(presence), presence
 
-    def if_there(self, tokens: Tensor, query: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """As :meth:`forward`, with the mask of a sound that is known to be there, and its presence in each token.
+    def if_there(self, tokens: Tensor, query: Tensor) -> Tensor:
+        """The mask of :meth:`forward`, of a sound that is known to be there."""
+        return self._if_there(tokens, query)[0]
 
-        The last are logits ``[batch, time]``.
+    def listen(self, tokens: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
+        """``tokens[time, batch, band, width]``, ``query[batch, query, words + stem]`` to logits of presence.
+
+        ``[batch, query, time]`` in each token, and ``[batch, query]`` in all.
         """
+        heard = self.listener.hear(tokens).repeat_interleave(query.shape[1], 1)
+        moments, whole = self.listener.judge(heard, nn.functional.silu(self.steer_in(query.flatten(0, 1))))
+        return moments.T.reshape(*query.shape[:2], -1), whole.reshape(query.shape[:2])
+
+    def _if_there(self, tokens: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
         steer = nn.functional.silu(self.steer_in(query))
         film = self.steer_out(steer).reshape(-1, self.config.blocks, 2, 1, self.width)
         x = tokens
         for index, block in enumerate(self.blocks):
             x = block(x, film[:, index, 0], film[:, index, 1])
-        presence, moments = self.listener(tokens, steer)
-        return self._mask(self.norm(x)), presence, moments
+        return self._mask(self.norm(x)), steer
 
     def _mask(self, x: Tensor) -> Tensor:
         time, batch, bands, width = x.shape

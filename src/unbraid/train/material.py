@@ -56,7 +56,8 @@ def sampler_for(recipe: Recipe, net: Any, songs: Sequence[Song], late: bool) -> 
     stems = Sampler(songs, _stems(net), pieces.length, pieces.hz, data.mixing, data.augment)
     if not isinstance(net, CompactWords):
         return stems
-    asked = QuerySampler(songs, _stems(net), pieces.length, TableEncoder(), Asking())
+    hop = net.config.hop
+    asked = QuerySampler(songs, _stems(net), pieces.length // hop, hop, TableEncoder(), Asking())
     return WordsSampler(stems, asked, recipe.words.queries)
 
 

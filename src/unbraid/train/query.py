@@ -83,13 +83,13 @@ class Run:
             self.progress, state = checkpoint.load(newest, self.head, self.averages, self.optimizer)
             if state["trunk"] != digest:
                 raise ModelError(f"{out}: was trained on another trunk; give another folder")
-        stems, length = trunk.config.stems, given.hops * trunk.config.hop
+        stems, hop = trunk.config.stems, trunk.config.hop
         self._songs = {split: scan(Path(given.root), split) for split in ("train", "valid")}
-        self._train = QuerySampler(self._songs["train"], stems, length, encoder, Asking())
+        self._train = QuerySampler(self._songs["train"], stems, given.hops, hop, encoder, Asking())
         held = self._songs["valid"]
         plain = Asking(drop_part=0, gain_db=0, guest=0)
-        self._valid = QuerySampler(held, stems, length, encoder, plain) if held else None
-        self._piece_s = length / trunk.config.rate
+        self._valid = QuerySampler(held, stems, given.hops, hop, encoder, plain) if held else None
+        self._piece_s = given.hops * hop / trunk.config.rate
 
     def train(self) -> None:
         """To the end of the budget; a checkpoint now and then, and at the end."""

@@ -6,6 +6,8 @@ A sound is absent where no part is it, a part of it, or so general that it might
 have a shaker.
 
 A question is one of many ways of saying a sound, or two sounds of one stem at once, asked of its stem or of the mix.
+Beside the questions every sound is called once, for whether it is heard: that costs a net little, so all can be learned
+from at once. What can be heard is told by energy, high frequencies lifted by the difference of neighbouring samples.
 
 Songs with a harp are few. Guests, parts of other songs, bring rare sounds into more company than they were written for.
 """
@@ -25,6 +27,8 @@ from unbraid.errors import UsageError
 from unbraid.query.encoder import TextEncoder
 from unbraid.query.sounds import Sound, chain, home, of_label, sounds
 from unbraid.signal import Samples
+
+_HEARD, _AUDIBLE = 3e-3, 1e-5  # of energy: of the mix at the same time, and of its mean
 
 TEMPLATES = ("{}", "the {}", "{} part", "{} track", "a {}", "some {}", "the sound of the {}", "only the {}")
 
@@ -51,6 +55,10 @@ class Asking:
 class Questions:
     """``mix[batch, channel, time]``, ``target[batch, query, channel, time]``, ``query[batch, query, words + stem]``,
     ``weights[batch, query, stem]`` of the stems that are asked, and ``present[batch, query]``, 1 or 0.
+
+    called: ``[batch, sound, words + stem]``, every sound that can be asked for. known: ``[batch, sound]``, 1 where it
+    is certain whether it is there. heard: ``[batch, sound, token]``, 1 where it has at least -25 dB of the mix's energy
+    in a token of two hops, and -50 dB of its mean.
     """
 
     mix: Samples
@@ -58,6 +66,9 @@ class Questions:
     query: Samples
     weights: Samples
     present: Samples
+    called: Samples
+    known: Samples
+    heard: Samples
 
 
 @dataclass(frozen=True)
@@ -94,18 +105,22 @@ def labelled(songs: Sequence[Song]) -> list[Labelled]:
 
 
 class QuerySampler:
-    """Draws batches from ``songs`` for a trunk with ``stems``; length: of a piece in samples."""
+    """Draws batches from ``songs`` for a trunk with ``stems``.
+
+    hops: of a piece, an odd number. hop: in samples.
+    """
 
     def __init__(
-        self, songs: Sequence[Song], stems: Sequence[str], length: int, encoder: TextEncoder, asking: Asking
+        self, songs: Sequence[Song], stems: Sequence[str], hops: int, hop: int, encoder: TextEncoder, asking: Asking
     ) -> None:
-        self._songs, self._stems, self._length = labelled(songs), tuple(stems), length
+        self._songs, self._stems, self._length, self._hop = labelled(songs), tuple(stems), hops * hop, hop
         self._encoder, self._asking = encoder, asking
         if not self._songs:
             raise UsageError(f"none of {len(songs)} songs has only parts with labels that unbraid knows")
         counts = Counter(name for song in self._songs for name in song.present)
         # Rare sounds are asked for more often than they occur, and less often than if all were equal.
         self._rarity = {name: count**-0.5 for name, count in counts.items()}
+        self._called = [name for name, sound in sounds().items() if sound.whole is not None]
         self._with = {name: [song for song in self._songs if name in song.present] for name in counts}
 
     def batch(self, seed: Sequence[int], size: int, queries: int) -> Questions:
@@ -133,7 +148,32 @@ class QuerySampler:
         weights = np.stack([weight for _, _, weight in asked])
         query = np.concatenate([self._encoder.encode([text for _, text, _ in asked]), weights], 1)
         present: Samples = (energy > self._asking.silent).astype(np.float32)
-        return mix, target, query, weights, present
+        return mix, target, query, weights, present, *self._roll_call(rng, song, waves, mix)
+
+    def _roll_call(
+        self, rng: Generator, song: Labelled, waves: dict[Path, Samples], mix: Samples
+    ) -> tuple[Samples, ...]:
+        """What :class:`Questions` has of every sound."""
+        energy = {path: self._energy(wave) for path, wave in waves.items()}
+        whole = self._energy(mix)
+        least = _HEARD * whole + _AUDIBLE * whole.mean()
+        known, heard = np.ones(len(self._called), np.float32), np.zeros((len(self._called), len(whole)), np.float32)
+        for row, name in enumerate(self._called):
+            parts = song.parts_of(name)
+            if parts:
+                heard[row] = sum(energy[part.path] for part in parts) > least
+            else:
+                known[row] = song.absent(name)
+        weights = np.stack([self._asked_of(rng, name) for name in self._called])
+        texts = self._encoder.encode([said(rng, sounds()[name]) for name in self._called])
+        return np.concatenate([texts, weights], 1), known, heard
+
+    def _energy(self, wave: Samples) -> Samples:
+        """``[channel, time]`` to ``[token]``: token k is the two frames around ``(2 k + 1/2) hop``."""
+        lifted = np.diff(wave, axis=1, prepend=wave[:, :1])
+        padded = np.pad(np.square(lifted).sum(0), self._hop // 2)
+        energy: Samples = padded.reshape(-1, 2 * self._hop).sum(1)
+        return energy
 
     def _waves(self, rng: Generator, song: Labelled, parts: Sequence[tuple[Part, Sound]]) -> dict[Path, Samples]:
         """Every part's wave in one stretch of ``song``, by its path."""
@@ -161,10 +201,14 @@ class QuerySampler:
             others = [each for each in song.present if each not in names and home(sounds()[each], self._stems) == stem]
             if others and rng.random() < asking.two:
                 names.append(self._pick(rng, others))
-        stem = home(sounds()[names[0]], self._stems)
-        of_mix = stem is None or rng.random() < asking.mix
-        weights = np.array([1.0 if of_mix else float(each == stem) for each in self._stems], np.float32)
+        weights = self._asked_of(rng, names[0])
         return names, " and ".join(said(rng, sounds()[name]) for name in names), weights
+
+    def _asked_of(self, rng: Generator, name: str) -> Samples:
+        """A weight for each stem: of that of ``name``, or of all."""
+        stem = home(sounds()[name], self._stems)
+        of_mix = stem is None or rng.random() < self._asking.mix
+        return np.array([1.0 if of_mix else float(each == stem) for each in self._stems], np.float32)
 
     def _absent(self, rng: Generator, song: Labelled) -> str:
         """A sound that the song lacks: mostly one that other songs have, lest the head answer out of habit."""

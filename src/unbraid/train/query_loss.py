@@ -14,8 +14,6 @@ from unbraid.train.loss import Products, log_error
 from unbraid.train.query_data import Questions
 from unbraid.train.query_settings import Settings
 
-_HEARD, _AUDIBLE = 3e-3, 1e-5  # of energy: of the mix at the same time, and of its mean
-
 
 class QueryTask(nn.Module):
     """The head and its loss; the trunk hears without a gradient, unless it is to learn, too."""
@@ -28,29 +26,43 @@ class QueryTask(nn.Module):
         """The total under "loss", and its terms."""
         return self.terms(*tensors(drawn))
 
-    def terms(self, mix: Tensor, target: Tensor, query: Tensor, weights: Tensor, present: Tensor) -> dict[str, Tensor]:
+    def terms(
+        self,
+        mix: Tensor,
+        target: Tensor,
+        query: Tensor,
+        weights: Tensor,
+        present: Tensor,
+        called: Tensor,
+        known: Tensor,
+        heard: Tensor,
+    ) -> dict[str, Tensor]:
         """As :meth:`forward`, of the arrays of :class:`Questions`."""
-        trunk = self._trunk[0]
+        trunk, given = self._trunk[0], self._given
         with torch.no_grad():
             stft = trunk.stft(mix)
-            mixed, wanted = self._frames(stft), self._frames(trunk.stft(target))
-            products = _products(trunk, mixed, wanted)
-            heard = audible(trunk, mixed, wanted)
+            products = _products(trunk, self._frames(stft), self._frames(trunk.stft(target)))
         with torch.set_grad_enabled(self._learn_trunk and torch.is_grad_enabled()):
-            tokens = trunk.trunk(stft)[:: self._given.every]
+            tokens = trunk.trunk(stft)[:: given.every]
         with torch.no_grad():
             # The stems' masks are taught by stems alone.
             within = torch.einsum("bqs,bs...->bq...", weights, trunk.head(tokens))
-        size, queries = query.shape[:2]
-        mask, logit, moments = self.head.if_there(tokens.repeat_interleave(queries, 1), query.flatten(0, 1))
-        masks = within * mask.reshape(within.shape)
-        given, count = self._given, present.sum().clamp(min=1)
+        mask = self.head.if_there(tokens.repeat_interleave(query.shape[1], 1), query.flatten(0, 1))
+        masks, count = within * mask.reshape(within.shape), present.sum().clamp(min=1)
         error = (log_error(masks, products, given.floor) * present).sum() / count
         shares = (share_entropy(masks, products, given.loudness) * present).sum() / count
-        there = nn.functional.binary_cross_entropy_with_logits(logit.reshape(size, queries), present)
-        now = nn.functional.binary_cross_entropy_with_logits(moments.reshape(heard.shape), heard)
-        total = error + given.presence * (there + now) + given.shares * shares
-        return {"loss": total, "log_error": error, "presence": there, "moments": now, "shares": shares}
+        there, moments = self._presence(tokens, called, known, heard[..., :: given.every])
+        total = error + given.presence * (there + moments) + given.shares * shares
+        return {"loss": total, "log_error": error, "presence": there, "moments": moments, "shares": shares}
+
+    def _presence(self, tokens: Tensor, called: Tensor, known: Tensor, heard: Tensor) -> tuple[Tensor, Tensor]:
+        """Cross entropies of every sound's presence in all, and in each token."""
+        moments, whole = self.head.listen(tokens, called)
+        entropy = nn.functional.binary_cross_entropy_with_logits
+        count = known.sum().clamp(min=1)
+        in_all = entropy(whole, heard.amax(-1), known, reduction="sum") / count
+        now = entropy(moments, heard, known[..., None].expand_as(heard), reduction="sum") / (count * heard.shape[-1])
+        return in_all, now
 
     def _frames(self, stft: Tensor) -> Tensor:
         """The frames of the tokens that are learned from."""
@@ -60,23 +72,6 @@ class QueryTask(nn.Module):
 
 def tensors(drawn: Questions) -> list[Tensor]:
     return [torch.from_numpy(getattr(drawn, each.name)) for each in fields(drawn)]
-
-
-def audible(trunk: Compact, mix: Tensor, target: Tensor) -> Tensor:
-    """1 where a target is heard, 0 elsewhere: ``[batch, query, token]``.
-
-    mix: ``[batch, channel, 2, freq, frame]``; target: one more axis, query. Heard is what has at least -25 dB of the
-    mix's energy in the same token, high frequencies lifted as the trunk lifts them, and -50 dB of its mean.
-    """
-    lift = trunk.encoder.tilt[: trunk.layout.freqs]
-    one, whole = (_token_energy(each, lift) for each in (target, mix))
-    least = _HEARD * whole + _AUDIBLE * whole.mean(-1, keepdim=True)
-    return (one > least[:, None]).float()
-
-
-def _token_energy(stft: Tensor, lift: Tensor) -> Tensor:
-    frames = torch.einsum("...cpft,f->...t", stft.square(), lift)
-    return frames.reshape(*frames.shape[:-1], -1, FRAMES).sum(-1)
 
 
 def share_entropy(masks: Tensor, products: Products, loudness: float) -> Tensor:

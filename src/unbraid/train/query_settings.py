@@ -31,7 +31,7 @@ class Settings:
     clip: float = 1.0
     ema: float = 0.998
     floor: float = 3e-4
-    presence: float = 1.0
+    presence: float = 3.0
     shares: float = 3.0
     loudness: float = 0.35
     checkpoint_s: float = 120.0

@@ -22,6 +22,9 @@ class WordsBatch(Batch):
     query: Samples
     weights: Samples
     present: Samples
+    called: Samples
+    known: Samples
+    heard: Samples
 
 
 class WordsSampler:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import fields as fields_of
+
 from torch import Tensor, nn
 
+from unbraid.data.batch import Batch
 from unbraid.nets.compact_words import CompactWords
 from unbraid.train.loss import MaskLoss, MaskTask
 from unbraid.train.query_loss import QueryTask
 from unbraid.train.query_settings import Settings
+
+_STEMS = len(fields_of(Batch))
 
 
 class WordsTask(nn.Module):
@@ -19,21 +24,12 @@ class WordsTask(nn.Module):
         self._asked, self._weight = [QueryTask(net, net.words, given, learn_trunk=True)], weight
 
     def forward(
-        self,
-        wave: Tensor,
-        curve: Tensor,
-        members: Tensor,
-        weight: Tensor,
-        mix: Tensor,
-        target: Tensor,
-        query: Tensor,
-        weights: Tensor,
-        present: Tensor,
+        self, wave: Tensor, curve: Tensor, members: Tensor, weight: Tensor, *asked: Tensor
     ) -> dict[str, Tensor]:
         terms: dict[str, Tensor] = self.stems(wave, curve, members, weight)
-        asked = self._asked[0].terms(mix, target, query, weights, present)
-        named = {f"words_{name}": value for name, value in asked.items()}
-        return {**terms, **named, "loss": terms["loss"] + self._weight * asked["loss"]}
+        words = self._asked[0].terms(*asked)
+        named = {f"words_{name}": value for name, value in words.items()}
+        return {**terms, **named, "loss": terms["loss"] + self._weight * words["loss"]}
 
     def measure(self, wave: Tensor, curve: Tensor) -> None:
         """Fit the net's input constants to a batch of examples."""
