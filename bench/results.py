@@ -67,15 +67,15 @@ def main() -> None:
 
 
 def tiny(runs: Path | None, graphs: Path) -> list[Entrant]:
-    """The nets of finished runs, under the names of their recipes."""
+    """The nets of finished runs, under the names of their recipes; one that is asked has no stems to score."""
     from unbraid.train.export import export_run
 
     found = sorted(path.parent.parent for path in runs.glob("*/best/state.json")) if runs else []
     entrants = []
     for run in found:
         export_run(run, graphs / run.name)
-        (card,) = graphs.joinpath(run.name).glob("*.onnx")
-        entrants.append(replace(model(str(card)), name=run.name))
+        cards = graphs.joinpath(run.name).glob("*.onnx")
+        entrants += [replace(model(str(card)), name=run.name) for card in cards]
     return entrants
 
 
