@@ -1,4 +1,4 @@
-"""The head that answers words: tokens of a frozen trunk and a query to one mask, and to whether the sound is there.
+"""The head that answers words: tokens of the trunk and a query to one mask, and to whether the sound is there.
 
 The trunk of the compact net runs once, for its four stems and for every query. A query is a text's vector with a weight
 for each stem behind it: which of them it is asked of (one for a part of a stem, all ones for the mix). The answer is a
