@@ -14,6 +14,7 @@ positive on every sample of the signal, so nothing is divided by zero.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -84,24 +85,30 @@ class Stft:
     def _synthesise(self, spectrum: Spectrum, start: int, length: int) -> Samples:
         """Overlap-add all frames and return samples ``start : start + length``."""
         pieces = np.fft.irfft(np.ascontiguousarray(spectrum.swapaxes(-1, -2)), self.n_fft, axis=-1)
-        window = hann(self.n_fft)
-        windowed = (pieces * window).astype(np.float32, copy=False)
-        total = self._overlap_add(windowed)
-        weight = self._overlap_add(np.broadcast_to(np.square(window), windowed.shape[-2:]))
+        windowed = (pieces * hann(self.n_fft)).astype(np.float32, copy=False)
+        total, weight = _overlap_add(windowed, self.hop), _window_power(self.n_fft, self.hop, windowed.shape[-2])
         stop = min(start + length, total.shape[-1])
-        kept = (total[..., start:stop] / np.maximum(weight[start:stop], np.float32(1e-8))).astype(
-            np.float32, copy=False
-        )
+        kept: Samples = total[..., start:stop] / weight[start:stop]
         missing = length - kept.shape[-1]
         return _pad_zeros(kept, 0, missing) if missing else kept
 
-    def _overlap_add(self, pieces: Samples) -> Samples:
-        """Add ``[..., frame, n_fft]`` at steps of a hop: one addition for each of the ``n_fft / hop`` slices."""
-        frames, ratio = pieces.shape[-2], self.n_fft // self.hop
-        out = np.zeros((*pieces.shape[:-2], frames + ratio - 1, self.hop), np.float32)
-        for step in range(ratio):
-            out[..., step : step + frames, :] += pieces[..., step * self.hop : (step + 1) * self.hop]
-        return out.reshape(*out.shape[:-2], -1)
+
+def _overlap_add(pieces: Samples, hop: int) -> Samples:
+    """Add ``[..., frame, n_fft]`` at steps of a hop: one addition for each of the ``n_fft / hop`` slices."""
+    frames, ratio = pieces.shape[-2], pieces.shape[-1] // hop
+    out = np.zeros((*pieces.shape[:-2], frames + ratio - 1, hop), np.float32)
+    for step in range(ratio):
+        out[..., step : step + frames, :] += pieces[..., step * hop : (step + 1) * hop]
+    return out.reshape(*out.shape[:-2], -1)
+
+
+@lru_cache(maxsize=8)
+def _window_power(n_fft: int, hop: int, frames: int) -> Samples:
+    """What the squared windows of ``frames`` frames add up to, ``[time]``; all chunks of a song have as many."""
+    power = _overlap_add(np.broadcast_to(np.square(hann(n_fft)), (frames, n_fft)), hop)
+    least: Samples = np.maximum(power, np.float32(1e-8))
+    least.flags.writeable = False
+    return least
 
 
 def _pad_zeros(signal: Samples, left: int, right: int) -> Samples:
