@@ -48,3 +48,13 @@ def write_studio(root: Path, train: int = 3, valid: int = 1) -> Path:
 
 def _plain_header(path: Path, samples: int) -> None:
     assert path.stat().st_size == 44 + 4 * samples, "soundfile wrote more than the plain header"
+
+
+def labelled(root: Path) -> Path:
+    """``root`` of :func:`write_studio` with labels that the list of sounds knows, for nets that are asked."""
+    for path in root.rglob("song.json"):
+        told = json.loads(path.read_text())
+        for part in told["parts"]:
+            part["label"] = part["label"].partition("__")[2].replace("-", " ")
+        path.write_text(json.dumps(told))
+    return root

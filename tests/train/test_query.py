@@ -1,21 +1,20 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from tests.data.songs import write_studio
+from tests.data.songs import labelled, write_studio
 from tests.runtime.words import nets
 from unbraid.data.tracks import scan
 from unbraid.errors import ModelError, UsageError
 from unbraid.query.encoder import TableEncoder
 from unbraid.query.sounds import sounds
-from unbraid.train import checkpoint
+from unbraid.train import checkpoint, query_data
 from unbraid.train.query import Run, load_trunk
-from unbraid.train.query_data import Asking, QuerySampler, labelled
+from unbraid.train.query_data import Asking, QuerySampler
 from unbraid.train.query_export import load_head
 from unbraid.train.query_loss import QueryTask
 from unbraid.train.query_settings import settings
@@ -27,13 +26,7 @@ STEMS = ("vocals", "drums", "bass", "other")
 @pytest.fixture(scope="module")
 def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Parts of noise with labels that the list of sounds knows."""
-    root = write_studio(tmp_path_factory.mktemp("studio") / "songs")
-    for path in root.rglob("song.json"):
-        raw = json.loads(path.read_text())
-        for part in raw["parts"]:
-            part["label"] = part["label"].partition("__")[2].replace("-", " ")
-        path.write_text(json.dumps(raw))
-    return root
+    return labelled(write_studio(tmp_path_factory.mktemp("studio") / "songs"))
 
 
 def sampler(songs: Path, **changes: float) -> QuerySampler:
@@ -61,7 +54,7 @@ def test_the_same_seed_draws_the_same(songs: Path) -> None:
 
 
 def test_a_general_part_may_hold_a_special_one(songs: Path) -> None:
-    (song, *_) = labelled(scan(songs, "train"))
+    (song, *_) = query_data.labelled(scan(songs, "train"))
     assert song.present == ["electric bass", "kick", "lead vocal", "piano", "snare"]
     assert song.absent("harp") and not song.absent("piano") and song.absent("electric piano")
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 import torch
 
-from tests.data.songs import write_studio
+from tests.data.songs import labelled, write_studio
 from unbraid.nets.registry import classes
 from unbraid.train.loop import train
 from unbraid.train.recipe import read_recipe
@@ -27,16 +26,6 @@ def test_a_published_recipe_makes_its_net_and_has_a_small_one(path: Path) -> Non
         config, net = classes(section.name)
         with torch.device("meta"):
             net(config(**section.config))
-
-
-def labelled(root: Path) -> Path:
-    """``root`` with labels that the list of sounds knows, for nets that are asked."""
-    for path in root.rglob("song.json"):
-        told = json.loads(path.read_text())
-        for part in told["parts"]:
-            part["label"] = part["label"].partition("__")[2].replace("-", " ")
-        path.write_text(json.dumps(told))
-    return root
 
 
 @pytest.mark.parametrize("path", TINY, ids=lambda path: path.stem)

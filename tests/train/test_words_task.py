@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import unbraid
-from tests.data.songs import write_studio
+from tests.data.songs import labelled, write_studio
 from tests.laws.tiny import SIZES
 from tests.train.tiny import recipe as plain
 from unbraid.errors import UsageError
@@ -31,13 +31,7 @@ WORDS = {**SIZES["compact-words"]["words"], "words": TableEncoder().size}
 @pytest.fixture(scope="module")
 def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Parts of noise with labels that the list of sounds knows."""
-    root = write_studio(tmp_path_factory.mktemp("studio") / "songs")
-    for path in root.rglob("song.json"):
-        raw = json.loads(path.read_text())
-        for part in raw["parts"]:
-            part["label"] = part["label"].partition("__")[2].replace("-", " ")
-        path.write_text(json.dumps(raw))
-    return root
+    return labelled(write_studio(tmp_path_factory.mktemp("studio") / "songs"))
 
 
 def recipe(songs: Path, *changes: str, **net: Any) -> Recipe:

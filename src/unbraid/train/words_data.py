@@ -9,22 +9,12 @@ import numpy as np
 
 from unbraid.data.batch import Batch
 from unbraid.data.sample import Sampler
-from unbraid.signal import Samples
-from unbraid.train.query_data import QuerySampler
+from unbraid.train.query_data import QuerySampler, Questions
 
 
 @dataclass(frozen=True)
-class WordsBatch(Batch):
-    """A batch of stems, and as many stretches of other songs with questions (:class:`query_data.Questions`)."""
-
-    mix: Samples
-    target: Samples
-    query: Samples
-    weights: Samples
-    present: Samples
-    called: Samples
-    known: Samples
-    heard: Samples
+class WordsBatch(Questions, Batch):
+    """A batch of stems, whose fields come first, and as many stretches of other songs with questions."""
 
 
 class WordsSampler:
