@@ -100,7 +100,7 @@ def _encoder(path: Path, spec: Spec) -> ClapEncoder | None:
     from unbraid.zoo.adopt.own import asked_by_table
     from unbraid.zoo.encoder import clap_encoder
 
-    if asked_by_table(read_checkpoint(path)):
+    if asked_by_table(path):
         return None
 
     return clap_encoder(path, spec.embedding)

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
+
+from safetensors import SafetensorError, safe_open
 
 from unbraid.errors import ModelError
 from unbraid.nets.registry import classes
 from unbraid.spec import Spec
 from unbraid.zoo.adopt.weights import check_strictly, load_strictly, without_memory
 from unbraid.zoo.guard import Package
-from unbraid.zoo.guard_names import shown
+from unbraid.zoo.guard_names import reason, shown
 
 WORDS = ("table", "clap")
 
@@ -31,9 +34,16 @@ def is_own(package: Package) -> bool:
     return "net" in package.extra and "config" in package.extra
 
 
-def asked_by_table(package: Package) -> bool:
-    """Whether queries of the net are made by the table of words in the package."""
-    return is_own(package) and package.extra.get("words") == "table"
+def asked_by_table(path: Path) -> bool:
+    """Whether queries of the net in ``path`` are made by the table of words in the package; reads its header alone."""
+    if path.suffix != ".safetensors":
+        return False
+    try:
+        with safe_open(path, framework="np") as file:
+            notes = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path}: is not a safetensors file that can be read ({reason(error)})") from error
+    return "config" in notes and notes.get("words") == WORDS[0]
 
 
 def build(package: Package, name: str) -> tuple[Any, Spec]:
