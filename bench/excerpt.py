@@ -16,13 +16,15 @@ import av
 import numpy as np
 import soundfile
 
+from bench.peers import peer
+
 START_S, STOP_S = 0.5, 6.0
 STREAMS = {"drums": 1, "bass": 2, "other": 3, "vocals": 4}
 
 
 def write_excerpt(out: Path) -> Path:
     """Write ``out/falcon/{stem}.wav`` in float32 and return ``out``, which ``unbraid evaluate`` takes."""
-    import stempeg
+    stempeg = peer("stempeg")
 
     song = out / "falcon"
     song.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.peers import peer
 from bench.process import Cost, cost
 
 SONGS, SECONDS, RATE = 10, 20, 44100
@@ -75,7 +76,7 @@ def _score(program: str, folder: str) -> None:
 
         scores = bss_eval(true, got, RATE)
     else:
-        import museval
+        museval = peer("museval")
 
         # museval works in the precision it is given; float64 is what its users' readers give it.
         true, got = true.swapaxes(1, 2).astype(np.float64), got.swapaxes(1, 2).astype(np.float64)

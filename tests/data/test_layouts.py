@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import stempeg
+from bench.peers import peer
 
 from tests.data.layouts import RATE, STEMS, hq_song, moises_song, noise, slakh_song, write
 from unbraid.audio.read import open_audio
@@ -17,15 +17,15 @@ from unbraid.data.tracks.musdb import STREAMS
 from unbraid.data.tracks.naming import USUAL, read_naming
 from unbraid.errors import AudioError, UsageError
 
+EXCERPT = peer("stempeg").example_stem_path()
+
 
 def test_musdb18_by_a_real_excerpt(tmp_path: Path) -> None:
     (tmp_path / "train").mkdir()
-    shutil.copy(stempeg.example_stem_path(), tmp_path / "train" / "A - B.stem.mp4")
+    shutil.copy(EXCERPT, tmp_path / "train" / "A - B.stem.mp4")
     (song,) = scan(tmp_path, "train")
     assert song.rate == RATE and song.targets() == [frozenset([s]) for s in sorted(STEMS)]
-    truths = {
-        part: open_audio(stempeg.example_stem_path(), STREAMS.index(min(part.stems))).read() for part in song.parts
-    }
+    truths = {part: open_audio(EXCERPT, STREAMS.index(min(part.stems))).read() for part in song.parts}
     gain = 0.999 / max(np.abs(truth).max() for truth in truths.values())  # there is a click beyond full scale
     for part, truth in truths.items():
         np.testing.assert_allclose(read_part(part, 0, song.samples), gain * truth, atol=1e-4)

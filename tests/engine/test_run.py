@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 import pytest
@@ -42,6 +44,39 @@ def test_batch_and_callers_change_nothing(schedule: Schedule) -> None:
     expected = separate(toy(), samples, Schedule(callers=1))
     answer = separate(toy(jitter_s=0.001), samples, schedule)
     np.testing.assert_array_equal(answer, expected)
+
+
+@dataclass
+class Shared(Toy):
+    """Is told among how many calls the cores are shared, and notes how many chunks it answered so."""
+
+    callers: int = 2
+    answered: dict[int, int] = field(default_factory=dict)
+
+    def among(self, callers: int) -> Self:
+        return replace(self, callers=callers)
+
+    def __call__(self, mix: Samples, queries: Samples | None = None) -> Separated:
+        with self.lock:
+            self.answered[self.callers] = self.answered.get(self.callers, 0) + len(mix)
+        return super().__call__(mix, queries)
+
+
+@pytest.mark.parametrize(
+    ("callers", "chunks", "answered"),
+    [(2, 10, {2: 10}), (2, 11, {2: 10, 1: 1}), (4, 11, {4: 8, 3: 3}), (4, 2, {2: 2}), (1, 3, {1: 3})],
+)
+def test_the_last_chunks_share_all_cores(callers: int, chunks: int, answered: dict[int, int]) -> None:
+    samples, schedule = noise(chunks * 64), Schedule(overlap=0.0, callers=callers)
+    separator = Shared(toy().spec, callers=callers)
+    np.testing.assert_array_equal(separate(separator, samples, schedule), separate(toy(), samples, schedule))
+    assert separator.answered == answered
+
+
+def test_cores_are_not_shared_out_anew_in_batches() -> None:
+    separator = Shared(toy().spec, callers=2)
+    separate(separator, noise(5 * 64), Schedule(overlap=0.0, callers=2, batch=3))
+    assert separator.answered == {2: 5}
 
 
 def test_chunks_are_padded_with_their_real_neighbours() -> None:

@@ -10,6 +10,8 @@ import pytest
 import torch
 from torch import nn
 
+from unbraid.nets.blocks.channels_last import product
+from unbraid.nets.blocks.quick_attention import attended
 from unbraid.nets.blocks.quick_encoder import QuickEncoder
 from unbraid.nets.blocks.quick_hybrid import quicken
 from unbraid.nets.convtasnet import ConvTasNet, ConvTasNetConfig
@@ -115,6 +117,24 @@ def test_quick_layers_answer_as_the_plain_ones(name: str) -> None:
     assert any(isinstance(part, QuickEncoder) for part in quick.modules())
     error = (quick(mix) - wanted).square().sum() / wanted.square().sum()
     assert error < 1e-11
+
+
+@torch.inference_mode()
+def test_attention_by_products_is_that_of_torch() -> None:
+    """Which of the two is used depends on the processor."""
+    q, k, v = 2 * noise(2, 4, 900, 16), noise(2, 4, 1300, 16), noise(2, 4, 1300, 16)
+    wanted = nn.functional.scaled_dot_product_attention(q, k, v, scale=1.0).transpose(1, 2).flatten(2)
+    torch.testing.assert_close(attended(q, k, v), wanted, rtol=1e-4, atol=1e-5)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("rows", [1, 7, 300])
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_product_is_that_of_torch(rows: int, bias: bool) -> None:
+    x, weight = noise(2, rows, 48), noise(20, 48)
+    level = noise(20) if bias else None
+    torch.testing.assert_close(product(x, weight, level), nn.functional.linear(x, weight, level))
+    torch.testing.assert_close(product(x[..., 16:32], weight[:, 16:32]), x[..., 16:32] @ weight[:, 16:32].T)
 
 
 @torch.inference_mode()

@@ -6,10 +6,11 @@ import warnings
 
 import numpy as np
 import pytest
+from bench.peers import peer
 
 from unbraid.metrics.bss_eval import bss_eval, median_over_frames
 
-museval = pytest.importorskip("museval")
+museval = peer("museval")
 
 TOLERANCE_DB = 1e-3
 

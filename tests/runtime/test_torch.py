@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from unbraid.engine.run import cores
 from unbraid.errors import ModelError, UsageError
 from unbraid.runtime.torch import TorchSeparator, pick_device
 from unbraid.spec import Spec
@@ -53,6 +54,15 @@ def test_calls_at_once_use_the_threads_they_are_given_and_give_them_back() -> No
     assert all(np.array_equal(answer, answers[0]) for answer in answers)
     assert set(net.threads) == {1}
     assert torch.get_num_threads() == before
+
+
+def test_fewer_calls_at_once_have_more_threads_each() -> None:
+    net = Halves()
+    separator = TorchSeparator(net, SPEC, threads=1)
+    assert separator.callers == cores()
+    alone = separator.among(1)
+    np.testing.assert_array_equal(alone(noise()).stems, separator(noise()).stems)
+    assert net.threads == [cores(), 1] and alone.callers == 1
 
 
 def test_what_leaves_the_range_of_16_bits_is_computed_again() -> None:

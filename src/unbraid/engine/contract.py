@@ -7,7 +7,7 @@ runs once. It knows nothing of songs, files or overlap: that is the engine's wor
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self, runtime_checkable
 
 from unbraid.signal import Samples
 from unbraid.spec import Spec
@@ -35,4 +35,18 @@ class Separator(Protocol):
 
     def __call__(self, mix: Samples, queries: Samples | None = None) -> Separated:
         """Take ``mix[batch, channel, time]`` apart; ``queries[batch, query, embedding]`` asks for more."""
+        ...
+
+
+@runtime_checkable
+class Sharing(Separator, Protocol):
+    """A separator that shares the cores out among its calls."""
+
+    @property
+    def callers(self) -> int:
+        """Calls at once, at most."""
+        ...
+
+    def among(self, callers: int) -> Self:
+        """The same separator for so many calls at once, each of which has a larger share of the cores."""
         ...

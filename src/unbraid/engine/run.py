@@ -1,7 +1,8 @@
 """One separator over one source: plan, parallel callers, blend.
 
 Chunks are computed by several callers of one thread each (on CPUs that beats one caller of many threads, 1.1 to 1.6
-times) and blended in the order of the song, so the result does not depend on who finishes first.
+times) and blended in the order of the song, so the result does not depend on who finishes first. Chunks that are left
+when there are fewer than callers get the idle cores, too, if the separator can use them.
 """
 
 from __future__ import annotations
@@ -9,13 +10,13 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 import numpy as np
 
 from unbraid.engine.blend import Blend
-from unbraid.engine.contract import Separated, Separator
+from unbraid.engine.contract import Separated, Separator, Sharing
 from unbraid.engine.plan import Chunk, count, plan
 from unbraid.engine.progress import Meter
 from unbraid.engine.source import Source, read_padded
@@ -90,9 +91,14 @@ def _answers(
     """Chunks and their answers in order; never more than twice as many under way as there are callers."""
     waiting: deque[tuple[list[Chunk], Future[list[Separated]]]] = deque()
     pool = ThreadPoolExecutor(schedule.workers, thread_name_prefix="unbraid")
+    left, last = steps(source.length, separator, schedule), _last_round(source.length, separator, schedule)
     try:
         for group in _groups(plan(source.length, separator.spec, schedule.overlap), schedule.batch):
             meter.check()
+            if left == last and isinstance(separator, Sharing):
+                wait([future for _, future in waiting])  # they still use the cores
+                separator = separator.among(last)
+            left -= len(group)
             given = [read_padded(source, chunk.given_start, chunk.given_stop) for chunk in group]
             waiting.append((group, pool.submit(_answer, separator, group, given, queries)))
             if len(waiting) >= 2 * schedule.workers:
@@ -103,6 +109,13 @@ def _answers(
             yield from zip(done, future.result(), strict=True)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _last_round(length: int, separator: Separator, schedule: Schedule) -> int:
+    """How many chunks are left when there are fewer than calls at once."""
+    if not isinstance(separator, Sharing) or schedule.batch > 1:
+        return 0
+    return steps(length, separator, schedule) % min(separator.callers, schedule.workers)
 
 
 def _groups(chunks: Iterator[Chunk], batch: int) -> Iterator[list[Chunk]]:

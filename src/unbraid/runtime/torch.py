@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
-from typing import Any, Literal
+from copy import copy
+from typing import Any, Literal, Self
 
 import numpy as np
 
@@ -59,13 +60,22 @@ class TorchSeparator:
         self._device = torch.device(device)
         self._net, self._spec = net.to(self._device).eval(), spec
         self._threads = max(1, cores() // _CALLS) if threads is None else threads
-        # Threads of its own, since each thread that calls torch has a team of workers, and teams wait for each other.
-        self._callers = ThreadPoolExecutor(max(1, cores() // self._threads), thread_name_prefix="unbraid-torch")
+        self._pool = _pool(self.callers)
         self._half = self._device.type == "cuda" if half is None else half
 
     @property
     def spec(self) -> Spec:
         return self._spec
+
+    @property
+    def callers(self) -> int:
+        return max(1, cores() // self._threads) if self._device.type == "cpu" else 1
+
+    def among(self, callers: int) -> Self:
+        other = copy(self)
+        other._threads = max(1, cores() // callers)
+        other._pool = _pool(other.callers)
+        return other
 
     def __call__(self, mix: Samples, queries: Samples | None = None) -> Separated:
         if queries is not None:
@@ -87,7 +97,7 @@ class TorchSeparator:
     def _placed(self, inputs: Sequence[Samples], half: bool) -> Samples:
         if self._device.type != "cpu":
             return self._run(inputs, half)
-        return self._callers.submit(self._run, inputs, half).result()
+        return self._pool.submit(self._run, inputs, half).result()
 
     def _run(self, inputs: Sequence[Samples], half: bool) -> Samples:
         context: Any = torch.autocast(self._device.type, torch.float16) if half else nullcontext()
@@ -95,6 +105,11 @@ class TorchSeparator:
             given = [torch.from_numpy(np.array(each)).to(self._device) for each in inputs]
             answer: Samples = self._net(*given).float().cpu().numpy()
             return answer
+
+
+def _pool(count: int) -> ThreadPoolExecutor:
+    """Threads of our own, since each thread that calls torch has a team of workers, and teams wait for each other."""
+    return ThreadPoolExecutor(count, thread_name_prefix="unbraid-torch")
 
 
 @contextmanager

@@ -180,19 +180,18 @@ class HybridUNet(nn.Module):
         """
         config = self.hybrid
         heard = stft.flatten(1, 2) if config.complex_as_channels else torch.linalg.vector_norm(stft, dim=2)
-        spectrum, spectrum_mean, spectrum_scale = _standardise(heard)
-        wave, wave_mean, wave_scale = _standardise(mix)
-        spectrum, wave = self._through(spectrum, wave)
+        spectrum, wave = self._through(heard, mix)
         batch, stems, channels = mix.shape[0], len(config.stems), config.audio_channels
-        wave = torch.addcmul(wave_mean[:, None], wave.view(batch, stems, channels, -1), wave_scale[:, None])
-        spectrum = spectrum.view(batch, stems, -1, *spectrum.shape[-2:])
-        spectrum = torch.addcmul(spectrum_mean[:, None], spectrum, spectrum_scale[:, None])
+        wave = wave.view(batch, stems, channels, -1)
         if config.complex_as_channels:
             return wave, spectrum.view(batch, stems, channels, 2, *spectrum.shape[-2:])
+        spectrum = spectrum.view(batch, stems, -1, *spectrum.shape[-2:])
         return wave, wiener(spectrum, stft, config.wiener_iterations, residual=config.wiener_residual)
 
-    def _through(self, spectrum: Tensor, wave: Tensor) -> tuple[Tensor, Tensor]:
-        """Both branches from their normalised inputs to their normalised outputs."""
+    def _through(self, heard: Tensor, mix: Tensor) -> tuple[Tensor, Tensor]:
+        """Both branches, each standardised before its first layer and scaled back after its last."""
+        spectrum, spectrum_mean, spectrum_scale = _standardise(heard)
+        wave, wave_mean, wave_scale = _standardise(mix)
         skips, wave_skips, frames, lengths = [], [], [], []
         for index, layer in enumerate(self.encoder):
             joined = None
@@ -219,7 +218,8 @@ class HybridUNet(nn.Module):
                 wave, _ = time_layer(parting[:, :, 0], None, lengths.pop())
             else:
                 wave, _ = time_layer(wave, wave_skips.pop(), lengths.pop())
-        return spectrum, wave
+        spectrum = torch.addcmul(spectrum_mean, spectrum, spectrum_scale)
+        return spectrum, torch.addcmul(wave_mean, wave, wave_scale)
 
 
 class FrequencyEmbedding(nn.Module):

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from unbraid.nets.blocks.channels_last import convolved, gelu, kernel, product
 from unbraid.nets.blocks.hybrid_layer import EncoderLayer, LayerConfig
 from unbraid.nets.blocks.residual_branch import LayerScale
 
@@ -51,11 +52,9 @@ class QuickEncoder(nn.Module):
         super().__init__()
         assert slow.rewrite is not None and slow.conv.bias is not None and slow.rewrite.bias is not None
         self.layer, self.lone = slow.layer, False
-        outputs, inputs = slow.conv.weight.shape[:2]
-        halves = slow.conv.weight.detach().reshape(outputs, inputs, 2, slow.layer.stride)
-        self.register_buffer("kernel", halves.permute(2, 3, 1, 0).reshape(2, -1, outputs).contiguous())
+        self.register_buffer("kernel", kernel(slow.conv.weight))
         self.register_buffer("bias", slow.conv.bias.detach())
-        self.register_buffer("gate", slow.rewrite.weight.detach().flatten(1).T.contiguous())
+        self.register_buffer("gate", slow.rewrite.weight.detach().flatten(1).contiguous())
         self.register_buffer("gate_bias", slow.rewrite.bias.detach())
         steps: Iterable[nn.Module] = () if slow.dconv is None else slow.dconv.layers
         self.branch = nn.ModuleList(QuickStep(cast(nn.Sequential, step)) for step in steps)
@@ -81,14 +80,10 @@ class QuickEncoder(nn.Module):
 
     def _strided(self, x: Tensor, out: Tensor) -> None:
         """The strided convolution and GELU of ``[(step + 1) * stride, (frame,) channel]``."""
-        steps, stride = len(out) + 1, self.layer.stride
-        x = x.view(steps, stride, *x.shape[1:])
-        if x.dim() == 4:
-            x = x.transpose(1, 2)
-        x = x.reshape(steps, -1, self.kernel.shape[1])
-        flat = out.view(-1, out.shape[-1])
-        torch.addmm(self.bias, x[:-1].flatten(0, 1), self.kernel[0], out=flat)
-        flat.copy_(F.gelu(flat.addmm_(x[1:].flatten(0, 1), self.kernel[1])))
+        if x.dim() == 3:
+            gelu(convolved(x, self.kernel, self.bias, (self.layer.stride, 1)), out)
+        else:
+            gelu(convolved(x[None], self.kernel, self.bias, (1, self.layer.stride))[0], out)
 
     def _onward(self, x: Tensor) -> None:
         """Residual branch and gated 1x1 convolution on ``[sequence, time, channel]``, in place."""
@@ -96,7 +91,7 @@ class QuickEncoder(nn.Module):
             step(x)
         flat = x.view(-1, x.shape[-1])
         for some in blocks(len(flat), 2 * flat.shape[1]):
-            gated(torch.addmm(self.gate_bias, flat[some], self.gate), flat[some])
+            gated(product(flat[some], self.gate, self.gate_bias), flat[some])
 
 
 class QuickStep(nn.Module):
@@ -112,7 +107,7 @@ class QuickStep(nn.Module):
         factor = cast(LayerScale, scale).scale.detach()
         factor = torch.cat([factor, torch.ones_like(factor)])  # the gates are not scaled
         hidden = narrow.weight.shape[0]
-        taps = narrow.weight.detach().permute(1, 2, 0).reshape(narrow.weight.shape[1], 3 * hidden)
+        taps = narrow.weight.detach().permute(2, 0, 1).reshape(3 * hidden, -1)
         for name, value in {
             "taps": taps,
             "bias": narrow.bias.detach(),
@@ -144,7 +139,7 @@ class QuickStep(nn.Module):
     def _dilated(self, x: Tensor) -> Tensor:
         """The convolution along time: a product for its three taps together, then their shifted sum."""
         reach, steps = self.dilation, x.shape[1]
-        before, here, after = (x @ self.taps).chunk(3, -1)
+        before, here, after = product(x, self.taps).chunk(3, -1)
         y = here + self.bias
         if steps > reach:
             y[:, reach:] += before[:, :-reach]

@@ -3,16 +3,15 @@
 Between layers the channels lie last in memory (``[batch, freq, frame, channel]``), though tensors keep their logical
 order, so that quick layers and others can follow each other. Then
 
-1. a convolution of kernel 2s and stride s is two products: with ``x`` in blocks of s steps, block k of the output is
-   ``x[k] W_0 + x[k + 1] W_1``, where the two halves of the kernel are ``W_0, W_1 [s * channel, output]``;
-2. its transpose is one product to ``[2, s * output]`` for each step, of which the second half is added to the first of
-   the next step; what is cut off at the edges is not copied first;
+1. a convolution is one of oneDNN's, which need not reorder what lies so (:mod:`unbraid.nets.blocks.channels_last`), and
+   so are the products and the attention of the Transformers;
+2. the transpose of one of kernel 2s and stride s is one product to ``[2, s * output]`` for each step, of which the
+   second half is added to the first of the next step; what is cut off at the edges is not copied first;
 3. in the residual branch the last norm is folded into the 1x1 convolution before it. For ``y = W h + b`` with
    ``h`` of mean m and covariance C over time, the mean of y over time and channels is that of ``W m + b``, and its
    variance ``mean_c(w_c' C w_c) + var_c(W m + b)``; so norm and layer scale are factors of W and b, and no pass is
    made over y;
-4. a convolution of kernel 3 is a product with three steps side by side, one for each frequency that it reaches;
-5. all this is done for a few frequencies, or a short time, from the layer's first step to its last, so that what lies
+4. all this is done for a few frequencies, or a short time, from the layer's first step to its last, so that what lies
    between is small. Layers answer into the memory they were given where they can.
 
 """
@@ -23,8 +22,11 @@ from typing import TypeVar, cast
 
 from torch import nn
 
+from unbraid.nets.blocks.attention import CrossAttentionLayer, SelfAttentionLayer
+from unbraid.nets.blocks.cross_transformer import CrossTransformer
 from unbraid.nets.blocks.hybrid_layer import DecoderLayer, EncoderLayer
 from unbraid.nets.blocks.hybrid_unet import HybridUNet
+from unbraid.nets.blocks.quick_attention import QuickLayer
 from unbraid.nets.blocks.quick_decoder import QuickDecoder
 from unbraid.nets.blocks.quick_encoder import QuickEncoder
 from unbraid.nets.blocks.residual_branch import LayerScale, ResidualBranch
@@ -41,6 +43,12 @@ def quicken(net: _Net) -> _Net:
                     layers[index] = QuickEncoder(layer)
                 elif isinstance(layer, DecoderLayer) and _fits(layer) and layer.dconv is None:
                     layers[index] = QuickDecoder(layer)
+    for part in list(net.modules()):
+        if isinstance(part, CrossTransformer):
+            for layers in (part.layers, part.layers_t):
+                for index, layer in enumerate(layers):
+                    assert isinstance(layer, SelfAttentionLayer | CrossAttentionLayer)
+                    layers[index] = QuickLayer(layer)
     return net
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-_ROW = 1 << 21
+_ROW = 1 << 20
 """Complex numbers that are transformed at once."""
 
 
