@@ -6,17 +6,24 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx
 import pytest
 import torch
+from onnx import numpy_helper
 
 from tests.laws.tiny import SIZES
 from tests.parity import audiosep_models, clap_models, demucs_models
 from tests.train.tiny import recipe
+from unbraid.api import load
 from unbraid.errors import ModelError, UsageError
+from unbraid.nets.compact import Compact
 from unbraid.train import checkpoint
 from unbraid.train.loop import train
+from unbraid.train.query_export import export_words
 from unbraid.train.recipe import Recipe, parse
 from unbraid.train.start import build, fresh, rebuilt, save_weights
+from unbraid.zoo import bundled
 
 CLAP = clap_models.Sizes(**{**vars(clap_models.TINY), "joint": 512})
 
@@ -47,6 +54,27 @@ def test_so_is_the_published_audiosep(tmp_path: Path) -> None:
     net.train()(torch.randn(1, 2, 32_000), torch.randn(1, 1, 512)).abs().mean().backward()
     assert net.config.widths == (2, 2, 3, 3, 4, 4)
     assert torch.equal(net.out.weight, state["ss_model.base.after_conv.weight"])
+
+
+def test_the_bundled_net_is_trained_further_by_one_line() -> None:
+    net = build(beginning("compact"))
+    assert type(net) is Compact and all(weight.requires_grad for weight in net.parameters())
+    separator = load("compact").loaded.members[0].separator
+    mix = torch.randn(1, 2, net.config.segment, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        ours, graph = net.eval()(mix), torch.from_numpy(separator(mix.numpy()).stems)
+    assert 10 * torch.log10(graph.square().sum() / (graph - ours).square().sum()) > 60
+
+
+def test_with_its_head_and_exported_again_it_is_what_the_package_has(tmp_path: Path) -> None:
+    net = build(beginning("compact", name="compact-words"))
+    export_words(net, net.words, tmp_path, "compact", {})
+    for name in ("compact.onnx", "compact-words.onnx"):
+        shipped, again = (onnx.load(folder / name) for folder in (bundled.facts_path().parent, tmp_path))
+        weights = [{each.name: each for each in graph.graph.initializer} for graph in (shipped, again)]
+        assert weights[0].keys() == weights[1].keys()
+        for key, value in weights[0].items():
+            np.testing.assert_array_equal(numpy_helper.to_array(value), numpy_helper.to_array(weights[1][key]), key)
 
 
 def test_its_config_may_be_changed_where_weights_do_not_change(tmp_path: Path) -> None:

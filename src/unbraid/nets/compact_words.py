@@ -7,7 +7,7 @@ the two are two graphs (:mod:`unbraid.train.query_export`): the trunk's runs onc
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from unbraid.nets.compact import Compact, CompactConfig
 from unbraid.nets.query_head import QueryConfig, QueryHead
@@ -34,3 +34,10 @@ class CompactWords(Compact):
     def __init__(self, config: CompactWordsConfig) -> None:
         super().__init__(config)
         self.words = QueryHead(config.words, config)
+
+    def without_words(self) -> Compact:
+        """The same trunk, four stems alone."""
+        net = Compact(CompactConfig(**{each.name: getattr(self.config, each.name) for each in fields(CompactConfig)}))
+        state = self.state_dict()
+        net.load_state_dict({name: state[name] for name in net.state_dict()})
+        return net

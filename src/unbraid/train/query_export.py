@@ -13,7 +13,6 @@ import argparse
 import hashlib
 import json
 import sys
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,43 +21,17 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from unbraid.errors import ModelError, UnbraidError
-from unbraid.nets.bands import spread
 from unbraid.nets.compact import Compact
 from unbraid.nets.compact_words import CompactWords
 from unbraid.nets.query_head import QueryConfig, QueryHead
 from unbraid.runtime.facts import FORMAT
 from unbraid.train import checkpoint
 from unbraid.train.export import PARITY_DB, export, halved, rounded
+from unbraid.train.graphs import HeadGraph, TrunkGraph, examples, trace
 from unbraid.train.query import load_trunk
-
-_OPSET = 17
-
-
-class _Trunk(nn.Module):
-    """What the first graph holds."""
-
-    def __init__(self, net: Compact) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, stft: Tensor) -> tuple[Tensor, Tensor]:
-        tokens = self.net.trunk(stft)
-        return spread(self.net.layout, self.net.head(tokens)), tokens
-
-
-class _Head(nn.Module):
-    """What the second graph holds."""
-
-    def __init__(self, head: QueryHead) -> None:
-        super().__init__()
-        self.head = head
-
-    def forward(self, tokens: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
-        mask, logit = self.head(tokens, query)
-        return spread(self.head.layout, mask), logit.sigmoid()
 
 
 def export_words(net: Compact, head: QueryHead, folder: Path, name: str, facts: Mapping[str, Any]) -> float:
@@ -69,17 +42,9 @@ def export_words(net: Compact, head: QueryHead, folder: Path, name: str, facts: 
     """
     export(net, folder, name, facts)
     small, words = rounded(net), rounded(head)
-    config, generator = net.config, torch.Generator().manual_seed(0)
-    frames = 1 + net.spec(name).segment // config.hop
-    stft = torch.randn(1, config.channels, 2, config.n_fft // 2 + 1, frames, generator=generator)
-    query = torch.randn(1, head.query_size, generator=generator)
-    with torch.no_grad():
-        tokens = small.trunk(stft)
+    stft, tokens, query = examples(small, words)
     first, second = folder / f"{name}.onnx", folder / f"{name}-words.onnx"
-    agreement = min(
-        _write(_Trunk(small), {"stft": stft}, {"mask": 0, "tokens": 1}, first),
-        _write(_Head(words), {"tokens": tokens, "query": query}, {"mask": 0, "presence": 0}, second),
-    )
+    agreement = min(_write(TrunkGraph(small), (stft,), first), _write(HeadGraph(words), (tokens, query), second))
     known = json.loads((folder / f"{name}.json").read_text("utf-8")) | {"sha256": _sum(first)}
     _put(folder / f"{name}.json", known)
     about = {"format": FORMAT, "graph": second.name, "sha256": _sum(second), "trunk": known["sha256"]}
@@ -87,28 +52,16 @@ def export_words(net: Compact, head: QueryHead, folder: Path, name: str, facts: 
     return agreement
 
 
-def _write(module: nn.Module, inputs: dict[str, Tensor], outputs: dict[str, int], path: Path) -> float:
-    """Trace, halve, compare; ``outputs`` are names and the axis of each that is the batch."""
-    axes = {"stft": 0, "query": 0, "tokens": 1, **outputs}
-    example, partial = tuple(inputs.values()), path.with_name(f".{path.name}.partial")
-    module = module.eval()
-    with warnings.catch_warnings(), torch.inference_mode():
-        # The newer exporter unrolls LSTM layers; the older one writes them as one node each and warns of its age.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            module,
-            example,
-            str(partial),
-            input_names=list(inputs),
-            output_names=list(outputs),
-            dynamic_axes={key: {axes[key]: "batch"} for key in (*inputs, *outputs)},
-            opset_version=_OPSET,
-            dynamo=False,
-        )
+def _write(module: TrunkGraph | HeadGraph, example: tuple[Tensor, ...], path: Path) -> float:
+    """Trace, halve, compare."""
+    partial = path.with_name(f".{path.name}.partial")
+    trace(module, example, partial)
+    with torch.inference_mode():
         ours = module(*example)
     onnx.save(halved(onnx.load(partial)), partial)
     session = onnxruntime.InferenceSession(str(partial), providers=["CPUExecutionProvider"])
-    theirs = session.run(list(outputs), {key: value.numpy() for key, value in inputs.items()})
+    given = {name: value.numpy() for name, value in zip(module.inputs, example, strict=True)}
+    theirs = session.run(list(module.outputs), given)
     agreement = min(_ratio_db(one.numpy(), other) for one, other in zip(ours, theirs, strict=True))
     if agreement < PARITY_DB:
         partial.unlink()

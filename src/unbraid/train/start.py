@@ -18,8 +18,9 @@ from unbraid.nets.compact_words import CompactWords, CompactWordsConfig
 from unbraid.nets.query_head import QueryConfig
 from unbraid.nets.registry import NETS, classes
 from unbraid.train import checkpoint
+from unbraid.train.bundled_net import bundled_net
 from unbraid.train.recipe import NetSection, Recipe, parse
-from unbraid.zoo import catalogue
+from unbraid.zoo import bundled, catalogue
 from unbraid.zoo.adopt import audiosep, demucs, own
 from unbraid.zoo.checkpoint import SUFFIXES
 from unbraid.zoo.fetch import fetch_weights
@@ -101,6 +102,9 @@ def registered_name(net: Net) -> str:
 
 def _begun(section: NetSection) -> Net:
     assert section.start is not None
+    if section.start == bundled.NAME:
+        whole = bundled_net()
+        return whole if section.name == "compact-words" else whole.without_words()
     path = Path(section.start)
     if path.is_dir():
         return _from_run(path)

@@ -1,0 +1,72 @@
+"""The net that travels in the package, in torch: for training it further.
+
+The package holds graphs, in which the exporter has turned, joined and renamed weights. Where each went is found by
+exporting a net of the same shape whose weights are numbers counted up: what lies where number n lies is weight n.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+
+from unbraid.errors import ModelError
+from unbraid.nets.compact_words import CompactWords, CompactWordsConfig
+from unbraid.runtime.facts import read_facts, read_graph
+from unbraid.runtime.words import words_facts
+from unbraid.signal import Samples
+from unbraid.train.graphs import HeadGraph, TrunkGraph, examples, trace
+from unbraid.zoo import bundled
+
+_FIRST = 1 << 22
+"""The first number: integers from here to twice two to the 23rd are exact in 32 bits, and no constant is so large."""
+
+
+def bundled_net() -> CompactWords:
+    """The bundled net and its head. Raises ModelError if this torch does not export the graphs of the package."""
+    facts = read_facts(bundled.facts_path())
+    second = words_facts(facts)
+    assert second is not None, "the package has a head for words"
+    net = CompactWords(CompactWordsConfig()).eval()
+    count = sum(value.numel() for value in net.state_dict().values())
+    assert count < 3 * _FIRST, "numbers must be exact"
+    weights = np.full(count, np.nan, np.float32)
+    with TemporaryDirectory() as folder:
+        trunk, head = Path(folder, "trunk.onnx"), Path(folder, "head.onnx")
+        stft, tokens, query = examples(net, net.words)
+        _fill(net, np.arange(_FIRST, _FIRST + count, dtype=np.float32))
+        trace(TrunkGraph(net), (stft,), trunk)
+        trace(HeadGraph(net.words), (tokens, query), head)
+        for shipped, numbered in ((read_graph(facts), trunk), (read_graph(second[0]), head)):
+            for values, numbers in _pairs(onnx.load_from_string(shipped), onnx.load(numbered)):
+                weights[numbers.astype(np.int64) - _FIRST] = values
+    if not np.isfinite(weights).all():
+        raise ModelError(f"torch {torch.__version__} exports the bundled net otherwise than the package has it")
+    _fill(net, weights)
+    return net
+
+
+def _fill(net: CompactWords, flat: Samples) -> None:
+    """All weights, in the order of the state, from one row."""
+    state, first = net.state_dict(), 0
+    with torch.no_grad():
+        for value in state.values():
+            value.copy_(torch.from_numpy(flat[first : first + value.numel()]).view(value.shape))
+            first += value.numel()
+
+
+def _pairs(shipped: onnx.ModelProto, numbered: onnx.ModelProto) -> Iterator[tuple[Samples, Samples]]:
+    """Weights of the first graph, and their numbers in the second."""
+    ours = {tensor.name.removesuffix(".half"): tensor for tensor in shipped.graph.initializer}
+    for tensor in numbered.graph.initializer:
+        numbers = numpy_helper.to_array(tensor)
+        if numbers.dtype != np.float32 or not (numbers >= _FIRST).all():
+            continue
+        found = ours.get(tensor.name)
+        if found is not None and list(found.dims) == list(tensor.dims):
+            yield numpy_helper.to_array(found).astype(np.float32), numbers

@@ -1,0 +1,73 @@
+"""The two graphs that the bundled net is in use, as modules that can be traced."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from unbraid.nets.bands import spread
+from unbraid.nets.compact import Compact
+from unbraid.nets.query_head import QueryHead
+
+_OPSET = 17
+_BATCH_AXIS = {"tokens": 1}
+"""Where an input or output has its batch, if not in front."""
+
+
+class TrunkGraph(nn.Module):
+    """The first graph: from the spectrum to masks, and to tokens for the second."""
+
+    inputs, outputs = ("stft",), ("mask", "tokens")
+
+    def __init__(self, net: Compact) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, stft: Tensor) -> tuple[Tensor, Tensor]:
+        tokens = self.net.trunk(stft)
+        return spread(self.net.layout, self.net.head(tokens)), tokens
+
+
+class HeadGraph(nn.Module):
+    """The second graph: from tokens and a query to a mask and presence."""
+
+    inputs, outputs = ("tokens", "query"), ("mask", "presence")
+
+    def __init__(self, head: QueryHead) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(self, tokens: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
+        mask, logit = self.head(tokens, query)
+        return spread(self.head.layout, mask), logit.sigmoid()
+
+
+def examples(net: Compact, head: QueryHead) -> tuple[Tensor, Tensor, Tensor]:
+    """Noise of the graphs' input shapes: a spectrum, its tokens, a query."""
+    config, generator = net.config, torch.Generator().manual_seed(0)
+    frames = 1 + config.segment // config.hop
+    stft = torch.randn(1, config.channels, 2, config.n_fft // 2 + 1, frames, generator=generator)
+    query = torch.randn(1, head.query_size, generator=generator)
+    with torch.no_grad():
+        return stft, net.trunk(stft), query
+
+
+def trace(module: TrunkGraph | HeadGraph, example: Sequence[Tensor], path: Path) -> None:
+    """Write ``module`` as a graph in single precision, for batches of any size."""
+    with warnings.catch_warnings(), torch.inference_mode():
+        # The newer exporter unrolls LSTM layers; the older one writes them as one node each and warns of its age.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            module.eval(),
+            tuple(example),
+            str(path),
+            input_names=list(module.inputs),
+            output_names=list(module.outputs),
+            dynamic_axes={name: {_BATCH_AXIS.get(name, 0): "batch"} for name in (*module.inputs, *module.outputs)},
+            opset_version=_OPSET,
+            dynamo=False,
+        )
