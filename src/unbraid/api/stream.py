@@ -87,7 +87,9 @@ class StemStores:
             self._number = number
             if self._rate != self._spec.rate:
                 self._resampler = Resampler(self._spec.rate, self._rate, len(self._rows) * self._song.channels)
-        kept = rechannel(passage[self._rows], self._song.channels)
+        rows = self._rows
+        every = len(rows) == len(passage) and rows == sorted(rows)
+        kept = rechannel(passage if every else passage[rows], self._song.channels)
         self._put(kept.reshape(-1, kept.shape[-1]))
 
     def finish(self) -> dict[str, Source]:

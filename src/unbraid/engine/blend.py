@@ -4,9 +4,15 @@ Let chunk k answer ``y_k(t)`` for ``s_k <= t < e_k`` and ``w > 0`` be a weight o
 
     out(t) = sum_k w(t - s_k) y_k(t) / sum_k w(t - s_k),        sums over the chunks that cover t.
 
+It is kept as a mean: with ``m`` the mean and ``W`` the weights of the chunks so far, another chunk makes it
+
+    m' = (W m + w y) / (W + w) = m + (y - m) w / (W + w),
+
+so samples that one chunk alone covers are never touched.
+
 1. *Identity.* If every chunk answers with the input, ``y_k(t) = x(t)``, then ``x(t)`` leaves both sums and
    ``out = x``, whatever the weights, the overlap or the last chunk's length. No window has to add up to one.
-2. *One chunk.* Where a single chunk covers t, the weight cancels: ``out(t) = y_k(t)``. The ends of a song,
+2. *One chunk.* Where a single chunk covers t, the weight cancels: ``out(t) = y_k(t)``, to the bit. The ends of a song,
    where the triangle is near zero, are not faded.
 3. *No seam.* Where two chunks overlap, the triangle of the earlier falls while that of the later rises from
    ``1 / peak``, so the share of the later grows from nearly 0 to nearly 1 with no jump.
@@ -33,12 +39,12 @@ def triangle(length: int) -> Samples:
 
 
 class Blend:
-    """Overlap-adds arrays ``[..., time]`` given in the order of their starts."""
+    """Overlap-adds arrays ``[..., time]`` given in the order of their starts; answers with views, to be read only."""
 
     def __init__(self, segment: int) -> None:
         self._weight = triangle(segment)
         self._start = 0
-        self._sum: Samples | None = None
+        self._mean: Samples | None = None
         self._weights: Samples = np.zeros(0, np.float32)
 
     def push(self, start: int, answer: Samples) -> Samples:
@@ -46,31 +52,25 @@ class Blend:
         assert start >= self._start, "chunks must come in order"
         length = answer.shape[-1]
         assert length <= len(self._weight)
-        if self._sum is None:
-            self._sum = np.zeros((*answer.shape[:-1], 0), np.float32)
-        final = self._take(start - self._start)
-        self._grow(length)
-        weight = self._weight[:length]
-        self._sum[..., :length] += weight * answer
-        self._weights[:length] += weight
+        if self._mean is None:
+            self._mean = np.zeros((*answer.shape[:-1], 0), np.float32)
+        final, weight = self._take(start - self._start), self._weight[:length]
+        shared = min(length, len(self._weights))
+        total = self._weights[:shared] + weight[:shared]
+        # Fresh arrays: neither the chunk's, which is the separator's, nor a longer one of which this is the end.
+        self._mean = np.concatenate([self._mean, answer[..., shared:]], -1)
+        self._mean[..., :shared] += (answer[..., :shared] - self._mean[..., :shared]) * (weight[:shared] / total)
+        self._weights = np.concatenate([total, self._weights[shared:], weight[shared:]])
         return final
 
     def finish(self) -> Samples | None:
         """The rest, ``[..., time]``; None if no chunk ever came."""
-        return None if self._sum is None else self._take(len(self._weights))
+        return None if self._mean is None else self._take(len(self._weights))
 
     def _take(self, length: int) -> Samples:
-        assert self._sum is not None
+        assert self._mean is not None
         assert length <= len(self._weights), "chunks leave a gap"
-        final: Samples = self._sum[..., :length] / self._weights[:length]
-        self._sum, self._weights = self._sum[..., length:], self._weights[length:]
+        final = self._mean[..., :length]
+        self._mean, self._weights = self._mean[..., length:], self._weights[length:]
         self._start += length
         return final
-
-    def _grow(self, length: int) -> None:
-        assert self._sum is not None
-        missing = length - len(self._weights)
-        # A fresh array also where nothing is missing: the slices above must not keep the old, longer one alive.
-        pad = [(0, 0)] * (self._sum.ndim - 1) + [(0, max(missing, 0))]
-        self._sum = np.pad(self._sum, pad)
-        self._weights = np.pad(self._weights, (0, max(missing, 0)))

@@ -85,9 +85,13 @@ def render(song: Mixdown, file: Output) -> Iterator[Samples]:
     # A stem's dither must not depend on which file asks for it, or the files would not add up.
     order = {name: place for place, name in enumerate(sorted(song.stems), start=1)}
     dither = {name: np.random.default_rng([song.seed, _DITHER_SALT, order[name]]) for name in file.stems}
+    lone = next(iter(file.stems)) if not file.mix and list(file.stems.values()) == [1] else None
     dither_of_mix = np.random.default_rng([song.seed, _DITHER_SALT, 0])
     for start in range(0, song.mix.length, BLOCK):
         stop = min(start + BLOCK, song.mix.length)
+        if lone is not None:  # nothing to sum
+            yield to_grid(song.stems[lone].read(start, stop), song.gain, song.depth, dither[lone])
+            continue
         # Sums in float64, where multiples of 2^-23 are exact.
         total = np.zeros((song.mix.channels, stop - start), np.float64)
         if file.mix:

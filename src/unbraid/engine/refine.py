@@ -122,7 +122,14 @@ def run_passes(
 
 def _answer(each: Pass, passage: Passage, mean: np.float32, scale: np.float32) -> Samples:
     """``[stem + query, channel, time]``: the normalisation undone, times the pass's coefficients."""
-    stems = each.coefficients[:, None, None] * (passage.stems * scale + mean)
-    if passage.asked is None:
-        return stems
-    return np.concatenate([stems, np.float32(each.asked) * (passage.asked * scale)])
+    factors, levels = each.coefficients * scale, each.coefficients * mean
+    if passage.asked is None and (factors == 1).all() and not levels.any():
+        return passage.stems
+    stems, asked = len(passage.stems), 0 if passage.asked is None else len(passage.asked)
+    answer = np.empty((stems + asked, *passage.stems.shape[1:]), np.float32)
+    np.multiply(passage.stems, factors[:, None, None], out=answer[:stems])
+    if levels.any():
+        answer[:stems] += levels[:, None, None]
+    if passage.asked is not None:
+        np.multiply(passage.asked, np.float32(each.asked) * scale, out=answer[stems:])
+    return answer

@@ -47,12 +47,12 @@ class GraphSeparator:
             return Separated(stems)
         if self._words is None or stft is None or spectrum is None:
             raise ModelError(f"model {self.spec.name!r} takes no queries")
-        waves, presence = [], []
-        for query in np.moveaxis(queries, 1, 0):
-            mask, there = self._words.answer(outputs, query)
-            waves.append(stft.inverse(spectrum * mask, length))
-            presence.append(there)
-        return Separated(stems, np.stack(waves, 1), np.stack(presence, 1))
+        asked = np.empty((len(mix), queries.shape[1], *mix.shape[1:]), np.float32)
+        presence = np.empty(asked.shape[:2], np.float32)
+        for number, query in enumerate(np.moveaxis(queries, 1, 0)):
+            mask, presence[:, number] = self._words.answer(outputs, query)
+            stft.inverse(spectrum, length, mask, out=asked[:, number])
+        return Separated(stems, asked, presence)
 
     def hear(self, mix: Samples, queries: Samples) -> Samples:
         """``presence[batch, query]`` alone, for ``mix[batch, channel, time]`` and ``queries[batch, query, size]``."""
@@ -81,7 +81,7 @@ class GraphSeparator:
             return outputs["wave"]
         assert stft is not None and spectrum is not None
         if self._facts.answer == "mask":
-            return stft.inverse(spectrum[:, None] * outputs["mask"], length)
+            return stft.inverse(spectrum[:, None], length, outputs["mask"])
         return outputs["wave"] + stft.inverse(_as_complex(outputs["spectrum"]), length)
 
 

@@ -71,17 +71,15 @@ class Words:
         if query.shape[1] != self.embedding:
             raise ModelError(f"a query has {query.shape[1]} numbers; this model takes {self.embedding}")
         outputs = self.run({"tokens": first["tokens"], "query": query})
-        return outputs["mask"] * _within(first["mask"], query[:, self.size :]), outputs["presence"]
+        masks = zip(outputs["mask"], first["mask"], query[:, self.size :], strict=True)
+        within = [_within(*each) for each in masks]
+        return within[0][None] if len(within) == 1 else np.stack(within), outputs["presence"]
 
 
-def _within(masks: Samples, weights: Samples) -> Samples:
-    """The share of the mix that is asked: the sum of the stems' ``masks[batch, stem, ...]``, each by its weight."""
+def _within(mask: Samples, stems: Samples, weights: Samples) -> Samples:
+    """``mask`` of the share of the mix that is asked: the sum of ``stems[stem, ...]``, each by its weight."""
     if (weights == 1).all():
-        return np.ones(1, np.float32)  # the masks sum to one
-    return np.stack([_sum(*each) for each in zip(masks, weights, strict=True)])
-
-
-def _sum(masks: Samples, weights: Samples) -> Samples:
-    used = [weight * mask for weight, mask in zip(weights, masks, strict=True) if weight]
-    total: Samples = sum(used[1:], used[0]) if used else np.zeros_like(masks[0])
-    return total
+        return mask  # the stems' masks sum to one
+    used = [stem if weight == 1 else weight * stem for weight, stem in zip(weights, stems, strict=True) if weight]
+    within: Samples = sum(used[1:], used[0]) if used else np.zeros_like(mask)
+    return mask * within

@@ -13,6 +13,7 @@ positive on every sample of the signal, so nothing is divided by zero.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -26,9 +27,16 @@ Spectrum = NDArray[np.complex64]
 Pad = Literal["zeros", "demucs"]
 
 
+_FRAMES = 32
+"""Frames transformed at once: they stay in a core's cache from step to step, as all of a chunk's would not."""
+
+
+@lru_cache(maxsize=8)
 def hann(n_fft: int) -> Samples:
-    """The periodic Hann window of ``n_fft`` samples."""
-    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)).astype(np.float32)
+    """The periodic Hann window of ``n_fft`` samples; read-only."""
+    window: Samples = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)).astype(np.float32)
+    window.flags.writeable = False
+    return window
 
 
 @dataclass(frozen=True)
@@ -67,46 +75,69 @@ class Stft:
         spectrum = self._analyse(padded)[..., :-1, 2 : 2 + frames]
         return np.ascontiguousarray(spectrum * np.float32(self.n_fft**-0.5))
 
-    def inverse(self, spectrum: Spectrum, length: int) -> Samples:
-        """``[..., freq, frame] -> [..., time]`` of ``length`` samples."""
+    def inverse(
+        self, spectrum: Spectrum, length: int, mask: Samples | None = None, out: Samples | None = None
+    ) -> Samples:
+        """``[..., freq, frame] -> [..., time]`` of ``length`` samples; of ``spectrum * mask``, if there is a mask.
+
+        The answer is written to ``out`` where that is given.
+        """
         if self.pad == "zeros":
-            start = self.n_fft // 2
-            return self._synthesise(spectrum, start, length)
+            return self._synthesise(spectrum, mask, self.n_fft // 2, length, out)
+        assert mask is None and out is None, "no net of this convention answers with masks"
         # Undo the cut of forward(): the Nyquist bin and two frames at either edge return as zeros.
         grow = [(0, 0)] * (spectrum.ndim - 2) + [(0, 1), (2, 2)]
         whole = np.pad(spectrum, grow) * np.float32(self.n_fft**0.5)
-        return self._synthesise(whole, self.n_fft // 2 + self.hop // 2 * 3, length)
+        return self._synthesise(whole, None, self.n_fft // 2 + self.hop // 2 * 3, length)
 
     def _analyse(self, padded: Samples) -> Spectrum:
         frames = np.lib.stride_tricks.sliding_window_view(padded, self.n_fft, axis=-1)[..., :: self.hop, :]
-        spectrum: Spectrum = np.fft.rfft(frames * hann(self.n_fft), axis=-1).astype(np.complex64, copy=False)
-        return np.ascontiguousarray(spectrum.swapaxes(-1, -2))
+        spectrum = np.empty((*frames.shape[:-2], self.n_fft // 2 + 1, frames.shape[-2]), np.complex64)
+        for row in np.ndindex(frames.shape[:-2]):
+            for some in _blocks(frames.shape[-2]):
+                spectrum[row][:, some] = np.fft.rfft(frames[row][some] * hann(self.n_fft), axis=-1).T
+        return spectrum
 
-    def _synthesise(self, spectrum: Spectrum, start: int, length: int) -> Samples:
+    def _synthesise(
+        self, spectrum: Spectrum, mask: Samples | None, start: int, length: int, answer: Samples | None = None
+    ) -> Samples:
         """Overlap-add all frames and return samples ``start : start + length``."""
-        pieces = np.fft.irfft(np.ascontiguousarray(spectrum.swapaxes(-1, -2)), self.n_fft, axis=-1)
-        windowed = (pieces * hann(self.n_fft)).astype(np.float32, copy=False)
-        total, weight = _overlap_add(windowed, self.hop), _window_power(self.n_fft, self.hop, windowed.shape[-2])
-        stop = min(start + length, total.shape[-1])
-        kept: Samples = total[..., start:stop] / weight[start:stop]
-        missing = length - kept.shape[-1]
-        return _pad_zeros(kept, 0, missing) if missing else kept
+        shape = spectrum.shape if mask is None else np.broadcast_shapes(spectrum.shape, mask.shape)
+        spectrum, count = np.broadcast_to(spectrum, shape), shape[-1]
+        mask = None if mask is None else np.broadcast_to(mask, shape)
+        out = np.zeros((*shape[:-2], count + self.n_fft // self.hop - 1, self.hop), np.float32)
+        for row in np.ndindex(shape[:-2]):
+            for some in _blocks(count):
+                heard = spectrum[row][:, some]
+                heard = heard if mask is None else heard * mask[row][:, some]
+                pieces = np.fft.irfft(np.ascontiguousarray(heard.T), self.n_fft, axis=-1) * hann(self.n_fft)
+                _overlap_add(pieces.astype(np.float32, copy=False), out[row][some.start :])
+        total, weight = out.reshape(*shape[:-2], -1), _window_power(self.n_fft, self.hop, count)
+        known = min(length, total.shape[-1] - start)
+        if answer is None:
+            answer = np.empty((*shape[:-2], length), np.float32)
+        np.divide(total[..., start : start + known], weight[start : start + known], out=answer[..., :known])
+        answer[..., known:] = 0
+        return answer
 
 
-def _overlap_add(pieces: Samples, hop: int) -> Samples:
-    """Add ``[..., frame, n_fft]`` at steps of a hop: one addition for each of the ``n_fft / hop`` slices."""
-    frames, ratio = pieces.shape[-2], pieces.shape[-1] // hop
-    out = np.zeros((*pieces.shape[:-2], frames + ratio - 1, hop), np.float32)
-    for step in range(ratio):
-        out[..., step : step + frames, :] += pieces[..., step * hop : (step + 1) * hop]
-    return out.reshape(*out.shape[:-2], -1)
+def _blocks(frames: int) -> Iterator[slice]:
+    return (slice(first, min(first + _FRAMES, frames)) for first in range(0, frames, _FRAMES))
+
+
+def _overlap_add(pieces: Samples, out: Samples) -> None:
+    """Add ``pieces[frame, n_fft]`` to ``out[hop number, hop]`` at steps of a hop, slice by slice of a piece."""
+    frames, hop = len(pieces), out.shape[-1]
+    for step in range(pieces.shape[-1] // hop):
+        out[step : step + frames] += pieces[:, step * hop : (step + 1) * hop]
 
 
 @lru_cache(maxsize=8)
 def _window_power(n_fft: int, hop: int, frames: int) -> Samples:
     """What the squared windows of ``frames`` frames add up to, ``[time]``; all chunks of a song have as many."""
-    power = _overlap_add(np.broadcast_to(np.square(hann(n_fft)), (frames, n_fft)), hop)
-    least: Samples = np.maximum(power, np.float32(1e-8))
+    power = np.zeros((frames + n_fft // hop - 1, hop), np.float32)
+    _overlap_add(np.broadcast_to(np.square(hann(n_fft)), (frames, n_fft)), power)
+    least: Samples = np.maximum(power.reshape(-1), np.float32(1e-8))
     least.flags.writeable = False
     return least
 
