@@ -266,6 +266,15 @@ def test_a_wav_header_with_a_senseless_rate(tmp_path: Path, place: int, value: i
         assert heard(tmp_path / "a.wav")[0].shape == (2, 1000)
 
 
+@pytest.mark.parametrize("tag", [0x674F, 0xBEEF], ids=["Vorbis in WAV", "made up"])
+def test_a_wav_of_a_codec_that_nobody_knows(tmp_path: Path, tag: int) -> None:
+    make(tmp_path / "a.wav", "wav", 1000)
+    data = bytearray((tmp_path / "a.wav").read_bytes())
+    data[20:22] = tag.to_bytes(2, "little")
+    (tmp_path / "a.wav").write_bytes(data)
+    assert "cannot be decoded" in refused(tmp_path / "a.wav")
+
+
 def test_what_is_no_number_becomes_silence_and_is_said(tmp_path: Path) -> None:
     samples = noise(1000)
     samples[0, 10], samples[1, 20:22], samples[0, 30] = np.nan, np.inf, -np.inf

@@ -86,11 +86,14 @@ class Decoder:
 
     def _choose(self, stream: int | None) -> AudioStream:
         try:
-            return audio_stream(self.container, stream)
+            chosen = audio_stream(self.container, stream)
         except IndexError as error:
             count = len(self.container.streams.audio)
             message = f"{shown(self.path)}: has no audio stream {stream}; there are {count}, counted from 0"
             raise AudioError(message) from error
+        if chosen.codec_context is None:
+            raise AudioError(f"{shown(self.path)}: its sound is coded in a way that cannot be decoded here")
+        return chosen
 
     def frames(self) -> Iterator[Heard]:
         """All frames; to be called once."""

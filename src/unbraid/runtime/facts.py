@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 from unbraid.engine.plan import check_overlap
 from unbraid.errors import ModelError
 from unbraid.spec import Normalize, Spec
+from unbraid.transform.pooling import Pooling
 from unbraid.transform.stft import Pad, Stft
 
 Front = Literal["wave", "stft", "both"]
@@ -27,9 +28,9 @@ class GraphFacts:
     spec: what the engine sees.
     front: which inputs the graph has: ``mix[batch, channel, time]``, ``stft[batch, channel, 2, freq, frame]``
         (real and imaginary part), or both.
-    answer: "wave": ``wave[batch, stem, channel, time]``. "mask": ``mask[batch, stem, channel, freq, frame]``, real,
-        to be multiplied with the mix's STFT. "both": ``wave`` and ``spectrum[batch, stem, channel, 2, freq, frame]``,
-        whose inverse is added to it.
+    answer: "wave": ``wave[batch, stem, channel, time]``. "mask": ``mask[batch, stem, channel, row, frame]``, real,
+        to be multiplied with the mix's STFT as ``pooling`` says. "both": ``wave`` and
+        ``spectrum[batch, stem, channel, 2, freq, frame]``, whose inverse is added to it.
     graph: the path of the ONNX file. sha256: of its bytes.
     card: everything else in the JSON (training data, figures, licence), for the screen.
     """
@@ -40,7 +41,14 @@ class GraphFacts:
     graph: Path
     sha256: str
     stft: Stft | None = None
+    pooled: Pooling | None = None
     card: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def pooling(self) -> Pooling:
+        """Which frequencies a row of a mask stands for: one each, if the JSON does not say otherwise."""
+        assert self.stft is not None, "only those that answer with masks have any"
+        return self.pooled or Pooling(((self.stft.freqs, 1),))
 
 
 def read_facts(path: Path) -> GraphFacts:
@@ -92,8 +100,9 @@ class _Reader:
             raise self._wrong("segment", spec.segment, f"at most {_LARGEST_SEGMENT_S} s of samples")
         front, answer = self._take_one("front", get_args(Front)), self._take_one("answer", get_args(Answer))
         stft = self._take_stft() if front != "wave" or answer != "wave" else None
+        pooled = self._take_pooling(stft) if stft is not None and answer == "mask" else None
         sha256 = self._take("sha256", str)
-        return GraphFacts(spec, front, answer, self._path.parent / graph, sha256, stft, self._raw)
+        return GraphFacts(spec, front, answer, self._path.parent / graph, sha256, stft, pooled, self._raw)
 
     def _take(self, key: str, kind: type, **default: Any) -> Any:
         value = self._raw.pop(key, default.get("default"))
@@ -136,6 +145,17 @@ class _Reader:
         if not sizes or pad not in get_args(Pad) or raw.get("window") != "hann":
             raise self._wrong("stft", raw, "n_fft, hop (dividing it), window hann, pad zeros or demucs")
         return Stft(n_fft, hop, pad)
+
+    def _take_pooling(self, stft: Stft) -> Pooling | None:
+        raw = self._take("pooled", list, default=None)
+        if raw is None:
+            return None
+        pairs = [each for each in raw if isinstance(each, list) and [type(size) for size in each] == [int, int]]
+        sizes = raw and len(pairs) == len(raw) and all(0 < size <= stft.freqs for pair in pairs for size in pair)
+        pooling = Pooling(tuple((rows, pool) for rows, pool in pairs)) if sizes else None
+        if pooling is None or not pooling.fits(stft.freqs):
+            raise self._wrong("pooled", raw, f"pairs of rows and frequencies of each, for {stft.freqs} frequencies")
+        return pooling
 
     def _wrong(self, key: str, value: object, allowed: str) -> ModelError:
         return ModelError(f"{self._path}: {key} is {value!r}; it must be {allowed}")

@@ -17,7 +17,8 @@ from unbraid.runtime.facts import GraphFacts
 from unbraid.runtime.words import Words
 from unbraid.signal import Samples
 from unbraid.spec import Spec
-from unbraid.transform.stft import Spectrum, Stft
+from unbraid.transform.pooling import Spectrum
+from unbraid.transform.stft import Stft
 
 Backend = Callable[[Mapping[str, Samples]], Mapping[str, Samples]]
 """Runs the graph: named inputs -> named outputs. Safe to be called from several threads at once."""
@@ -51,7 +52,7 @@ class GraphSeparator:
         presence = np.empty(asked.shape[:2], np.float32)
         for number, query in enumerate(np.moveaxis(queries, 1, 0)):
             mask, presence[:, number] = self._words.answer(outputs, query)
-            stft.inverse(spectrum, length, mask, out=asked[:, number])
+            stft.inverse_masked(spectrum, mask, self._facts.pooling, length, out=asked[:, number])
         return Separated(stems, asked, presence)
 
     def hear(self, mix: Samples, queries: Samples) -> Samples:
@@ -81,7 +82,7 @@ class GraphSeparator:
             return outputs["wave"]
         assert stft is not None and spectrum is not None
         if self._facts.answer == "mask":
-            return stft.inverse(spectrum[:, None], length, outputs["mask"])
+            return stft.inverse_masked(spectrum[:, None], outputs["mask"], self._facts.pooling, length)
         return outputs["wave"] + stft.inverse(_as_complex(outputs["spectrum"]), length)
 
 

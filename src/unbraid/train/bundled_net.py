@@ -62,11 +62,20 @@ def _fill(net: CompactWords, flat: Samples) -> None:
 
 def _pairs(shipped: onnx.ModelProto, numbered: onnx.ModelProto) -> Iterator[tuple[Samples, Samples]]:
     """Weights of the first graph, and their numbers in the second."""
-    ours = {tensor.name.removesuffix(".half"): tensor for tensor in shipped.graph.initializer}
-    for tensor in numbered.graph.initializer:
-        numbers = numpy_helper.to_array(tensor)
-        if numbers.dtype != np.float32 or not (numbers >= _FIRST).all():
-            continue
-        found = ours.get(tensor.name)
-        if found is not None and list(found.dims) == list(tensor.dims):
+    ours = _by_name(shipped)
+    for name, tensor in _by_name(numbered).items():
+        numbers, found = numpy_helper.to_array(tensor), ours.get(name)
+        weights = numbers.dtype == np.float32 and (numbers >= _FIRST).all()
+        if weights and found is not None and list(found.dims) == list(tensor.dims):
             yield numpy_helper.to_array(found).astype(np.float32), numbers
+
+
+def _by_name(graph: onnx.ModelProto) -> dict[str, onnx.TensorProto]:
+    """Those that the exporter turned are called by numbers that change with the graph, so here by their order."""
+    named, turned = {}, 0
+    for tensor in graph.graph.initializer:
+        name = tensor.name.removesuffix(".half")
+        if name.startswith("onnx::"):
+            name, turned = f"turned {turned}", turned + 1
+        named[name] = tensor
+    return named

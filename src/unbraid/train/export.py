@@ -16,6 +16,7 @@ import math
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,13 @@ class _Masks(nn.Module):
         self.net = net
 
     def forward(self, stft: Tensor) -> Tensor:
-        masks: Tensor = self.net.masks(stft)
-        return masks
+        return _masks(self.net, stft)
+
+
+def _masks(net: Net, stft: Tensor) -> Tensor:
+    """As the graph holds them: pooled, where neighbouring frequencies have one mask."""
+    masks: Tensor = net.pooled_masks(stft) if hasattr(net, "pooled_masks") else net.masks(stft)
+    return masks
 
 
 def rounded(net: Net) -> Net:
@@ -131,7 +137,7 @@ def _agreement_db(net: Net, path: Path, stft: Tensor) -> float:
     """Energy of torch's masks over the energy of the graph's difference, for a batch of two."""
     both = torch.cat([stft, stft.flip(-1)])
     with torch.no_grad():
-        ours = net.masks(both).numpy()
+        ours = _masks(net, both).numpy()
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     theirs = session.run(["mask"], {"stft": both.numpy()})[0]
     return _ratio_db(ours, theirs)
@@ -155,12 +161,19 @@ def _facts(net: Net, spec: Spec, sha256: str) -> dict[str, Any]:
         "front": "stft",
         "answer": "mask",
         "stft": {"n_fft": net.config.n_fft, "hop": net.config.hop, "window": "hann", "pad": "zeros"},
+        **({"pooled": _pooled(net)} if hasattr(net, "pooled_masks") else {}),
         "scale_equivariant": spec.scale_equivariant,
         "silence_exact": spec.silence_exact,
         "normalize": spec.normalize,
         "overlap": spec.overlap,
         "embedding": spec.embedding,
     }
+
+
+def _pooled(net: Net) -> list[list[int]]:
+    """Rows of a mask, and how many frequencies each stands for, from the bottom up."""
+    alike = groupby(net.layout.groups, key=lambda group: group.pool)
+    return [[sum(group.pooled for group in groups), pool] for pool, groups in alike]
 
 
 def _export_waves(net: Net, folder: Path, name: str, facts: Mapping[str, Any]) -> float:

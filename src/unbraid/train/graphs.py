@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from unbraid.nets.bands import spread
 from unbraid.nets.compact import Compact
 from unbraid.nets.query_head import QueryHead
 
@@ -19,7 +18,7 @@ _BATCH_AXIS = {"tokens": 1}
 
 
 class TrunkGraph(nn.Module):
-    """The first graph: from the spectrum to masks, and to tokens for the second."""
+    """The first graph: from the spectrum to masks of pooled bins, and to tokens for the second."""
 
     inputs, outputs = ("stft",), ("mask", "tokens")
 
@@ -29,11 +28,11 @@ class TrunkGraph(nn.Module):
 
     def forward(self, stft: Tensor) -> tuple[Tensor, Tensor]:
         tokens = self.net.trunk(stft)
-        return spread(self.net.layout, self.net.head(tokens)), tokens
+        return self.net.head(tokens), tokens
 
 
 class HeadGraph(nn.Module):
-    """The second graph: from tokens and a query to a mask and presence."""
+    """The second graph: from tokens and a query to a mask of pooled bins and presence."""
 
     inputs, outputs = ("tokens", "query"), ("mask", "presence")
 
@@ -43,7 +42,7 @@ class HeadGraph(nn.Module):
 
     def forward(self, tokens: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
         mask, logit = self.head(tokens, query)
-        return spread(self.head.layout, mask), logit.sigmoid()
+        return mask, logit.sigmoid()
 
 
 def examples(net: Compact, head: QueryHead) -> tuple[Tensor, Tensor, Tensor]:

@@ -13,17 +13,16 @@ positive on every sample of the signal, so nothing is divided by zero.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from unbraid.signal import Samples
+from unbraid.transform.pooling import Pooling, Spectrum
 
-Spectrum = NDArray[np.complex64]
 Pad = Literal["zeros", "demucs"]
 
 
@@ -75,20 +74,37 @@ class Stft:
         spectrum = self._analyse(padded)[..., :-1, 2 : 2 + frames]
         return np.ascontiguousarray(spectrum * np.float32(self.n_fft**-0.5))
 
-    def inverse(
-        self, spectrum: Spectrum, length: int, mask: Samples | None = None, out: Samples | None = None
-    ) -> Samples:
-        """``[..., freq, frame] -> [..., time]`` of ``length`` samples; of ``spectrum * mask``, if there is a mask.
+    def inverse(self, spectrum: Spectrum, length: int) -> Samples:
+        """``[..., freq, frame] -> [..., time]`` of ``length`` samples."""
+        start = self.n_fft // 2
+        if self.pad == "demucs":
+            # Undo the cut of forward(): the Nyquist bin and two frames at either edge return as zeros.
+            grow = [(0, 0)] * (spectrum.ndim - 2) + [(0, 1), (2, 2)]
+            spectrum = np.pad(spectrum, grow) * np.float32(self.n_fft**0.5)
+            start += self.hop // 2 * 3
+        answer = np.empty((*spectrum.shape[:-2], length), np.float32)
+        for row in np.ndindex(spectrum.shape[:-2]):
+            blocks = (spectrum[row][:, some] for some in _blocks(spectrum.shape[-1]))
+            self._synthesise(blocks, spectrum.shape[-1], start, answer[row])
+        return answer
 
-        The answer is written to ``out`` where that is given.
+    def inverse_masked(
+        self, spectrum: Spectrum, masks: Samples, pooling: Pooling, length: int, out: Samples | None = None
+    ) -> Samples:
+        """The inverse of ``spectrum[..., freq, frame]`` times ``masks[..., row, frame]``, block by block.
+
+        Axes before these are broadcast. Written to ``out[..., time]`` where that is given.
         """
-        if self.pad == "zeros":
-            return self._synthesise(spectrum, mask, self.n_fft // 2, length, out)
-        assert mask is None and out is None, "no net of this convention answers with masks"
-        # Undo the cut of forward(): the Nyquist bin and two frames at either edge return as zeros.
-        grow = [(0, 0)] * (spectrum.ndim - 2) + [(0, 1), (2, 2)]
-        whole = np.pad(spectrum, grow) * np.float32(self.n_fft**0.5)
-        return self._synthesise(whole, None, self.n_fft // 2 + self.hop // 2 * 3, length)
+        assert self.pad == "zeros", "no net of the other convention answers with masks"
+        shape = np.broadcast_shapes(spectrum.shape[:-2], masks.shape[:-2])
+        spectrum = np.broadcast_to(spectrum, (*shape, *spectrum.shape[-2:]))
+        masks = np.broadcast_to(masks, (*shape, *masks.shape[-2:]))
+        answer = np.empty((*shape, length), np.float32) if out is None else out
+        for row in np.ndindex(shape):
+            some = _blocks(spectrum.shape[-1])
+            blocks = (pooling.times(spectrum[row][:, each], masks[row][:, each]) for each in some)
+            self._synthesise(blocks, spectrum.shape[-1], self.n_fft // 2, answer[row])
+        return answer
 
     def _analyse(self, padded: Samples) -> Spectrum:
         frames = np.lib.stride_tricks.sliding_window_view(padded, self.n_fft, axis=-1)[..., :: self.hop, :]
@@ -98,27 +114,23 @@ class Stft:
                 spectrum[row][:, some] = np.fft.rfft(frames[row][some] * hann(self.n_fft), axis=-1).T
         return spectrum
 
-    def _synthesise(
-        self, spectrum: Spectrum, mask: Samples | None, start: int, length: int, answer: Samples | None = None
-    ) -> Samples:
-        """Overlap-add all frames and return samples ``start : start + length``."""
-        shape = spectrum.shape if mask is None else np.broadcast_shapes(spectrum.shape, mask.shape)
-        spectrum, count = np.broadcast_to(spectrum, shape), shape[-1]
-        mask = None if mask is None else np.broadcast_to(mask, shape)
-        out = np.zeros((*shape[:-2], count + self.n_fft // self.hop - 1, self.hop), np.float32)
-        for row in np.ndindex(shape[:-2]):
-            for some in _blocks(count):
-                heard = spectrum[row][:, some]
-                heard = heard if mask is None else heard * mask[row][:, some]
-                pieces = np.fft.irfft(np.ascontiguousarray(heard.T), self.n_fft, axis=-1) * hann(self.n_fft)
-                _overlap_add(pieces.astype(np.float32, copy=False), out[row][some.start :])
-        total, weight = out.reshape(*shape[:-2], -1), _window_power(self.n_fft, self.hop, count)
-        known = min(length, total.shape[-1] - start)
-        if answer is None:
-            answer = np.empty((*shape[:-2], length), np.float32)
-        np.divide(total[..., start : start + known], weight[start : start + known], out=answer[..., :known])
-        answer[..., known:] = 0
-        return answer
+    def _synthesise(self, blocks: Iterable[Spectrum], frames: int, start: int, out: Samples) -> None:
+        """Overlap-add ``blocks[freq, frame]`` of all ``frames``; from ``start`` on to ``out[time]``."""
+        total = np.zeros((frames + self.n_fft // self.hop - 1, self.hop), np.float32)
+        spectra = np.empty((_FRAMES, self.n_fft // 2 + 1), np.complex64)
+        pieces = np.empty((_FRAMES, self.n_fft), np.float32)
+        first = 0
+        for block in blocks:
+            frame = spectra[: block.shape[-1]]
+            np.copyto(frame, block.T)
+            wave = np.fft.irfft(frame, self.n_fft, axis=-1, out=pieces[: len(frame)])
+            wave *= hann(self.n_fft)
+            _overlap_add(wave, total[first:])
+            first += len(wave)
+        weight, flat = _window_power(self.n_fft, self.hop, frames), total.reshape(-1)
+        known = min(len(out), len(flat) - start)
+        np.divide(flat[start : start + known], weight[start : start + known], out=out[:known])
+        out[known:] = 0
 
 
 def _blocks(frames: int) -> Iterator[slice]:

@@ -136,6 +136,7 @@ def test_a_broken_kit_is_named(tmp_path: Path) -> None:
 def test_one_shots_are_known_by_their_names(tmp_path: Path) -> None:
     for name in ("bd_boom", "sn_dolf", "drum_cymbal_closed", "vinyl_hiss"):
         write_tone(tmp_path / f"{name}.wav", 100, 0.5)
+    (tmp_path / "tom_torn.wav").write_bytes(b"RIFF")
     kit = read_one_shots(sorted(tmp_path.glob("*.wav")), "made", "CC0-1.0")
     assert {instrument.kind for instrument in kit.instruments} == {"kick", "snare", "hihat closed"}
     assert kit.whole

@@ -158,9 +158,18 @@ def read_hydrogen(folder: Path, name: str, licence: str) -> Kit:
 
 def read_one_shots(files: Sequence[Path], name: str, licence: str) -> Kit:
     """A kit of single files; each file is an instrument of its own, known by its file name."""
-    kinds = ((path, kind_of(path.stem)) for path in files)
+    kinds = ((path, kind_of(path.stem)) for path in files if _readable(path))
     instruments = [Instrument(path.stem, kind, (Layer(0.0, 1.0, path),)) for path, kind in kinds if kind]
     return Kit(name, licence, tuple(instruments))
+
+
+def _readable(path: Path) -> bool:
+    """Vorbis in WAV, of which lmms has some, is not."""
+    try:
+        sf.info(path)
+    except sf.LibsndfileError:
+        return False
+    return True
 
 
 def _hydrogen_layers(element: ElementTree.Element, folder: Path) -> tuple[Layer, ...]:
