@@ -1,8 +1,9 @@
 """Writes docs/results.md: ``python -m bench.results DATA OUT [--tiny RUNS] [--ask TEXT]... [--jobs 2]``.
 
-Scores the bundled net, the nets of the tiny recipes (RUNS is what bench.tiny_recipes wrote), the classical separator
-and the bounds on the songs of DATA through the function behind ``unbraid evaluate``, and puts the published figures of
-the big models beside them, marked as quoted. Goes on where it was stopped.
+Scores the bundled net, the classical separator and the bounds on the songs of DATA through the function behind
+``unbraid evaluate``, and puts the published figures of the big models beside them, marked as quoted. With ``--tiny``
+the nets of the tiny recipes join (RUNS is what bench.tiny_recipes wrote), and the page is docs/results-tiny.md. Goes on
+where it was stopped.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from unbraid.evaluate.report import to_markdown
 DOCS = Path(__file__).parent.parent / "docs"
 HEAD = """# Results
 
-Written by `python -m bench.results` on {day}, through the same function as `unbraid evaluate`; any line of it
+Written by `python -m bench.results{given}` on {day}, through the same function as `unbraid evaluate`; any line of it
 can be had with `unbraid evaluate DATA -m MODEL --bounds`. The songs are of the `test` split of our own studio
 ([data-sources.md](data-sources.md)): none of their fonts, kits, voices and scores was trained on.
 **They are not MUSDB18: these figures must not be compared with the quoted ones below.**
@@ -59,11 +60,17 @@ def main() -> None:
     entrants += [separator("classical", CLASSICAL_VERSION, classical.separate), *bounds()]
     tracks, scores = find_tracks(given.data), given.out / "scores"
     evaluation = evaluate(tracks, entrants, scores, words=given.ask, jobs=given.jobs, on_step=_tell)
-    write_reports(evaluation, "test", json=given.out / "results.json", plot=DOCS / "pictures" / "results.png")
-    shown = "\n![Box plot of the SDR of each model and stem](pictures/results.png)\n"
+    name = "results-tiny" if given.tiny else "results"
+    write_reports(evaluation, "test", json=given.out / "results.json", plot=DOCS / "pictures" / f"{name}.png")
+    shown = f"\n![Box plot of the SDR of each model and stem](pictures/{name}.png)\n"
     day = datetime.date.today()
-    page = HEAD.format(day=day) + to_markdown(evaluation, "the studio's test split") + shown + QUOTED
-    (DOCS / "results.md").write_text(page, "utf-8")
+    page = (
+        HEAD.format(day=day, given=" --tiny" if given.tiny else "")
+        + to_markdown(evaluation, "the studio's test split")
+        + shown
+        + QUOTED
+    )
+    (DOCS / f"{name}.md").write_text(page, "utf-8")
 
 
 def tiny(runs: Path | None, graphs: Path) -> list[Entrant]:

@@ -27,8 +27,10 @@ def machine() -> str:
     name = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        found = re.search(r"model name\s*:\s*(.+)", cpuinfo.read_text())
+        told = cpuinfo.read_text()
+        found = re.search(r"model name\s*:\s*(.+)", told)
         name = found.group(1) if found else name
+        name += " with AVX-512" if " avx512f " in told else ""
     from unbraid.engine.run import cores
 
     return f"{name}, {cores()} cores, Python {platform.python_version()}, {platform.system()}"

@@ -2,9 +2,8 @@
 
 On the CPU a net runs as a graph, which needs no torch; the graph is exported once and kept beside the weights, under
 the checksum of the checkpoint. On a GPU, and for nets that no graph can express, torch runs it. So does it for nets
-that answer queries, with which comes an encoder of words and clips, and, where it is installed, for HTDemucs: a
-segment of 7.8 s takes 7.7 CPU seconds in OpenVINO and 8.8 in onnxruntime (and 5.2 GB), and 6.6 in torch with the
-layers of nets/blocks/quick_hybrid.py and memory kept (bench/heap.py).
+that answer queries, with which comes an encoder of words and clips, and, where it is installed, for HTDemucs: with the
+layers of nets/blocks/quick_hybrid.py it is no slower and smaller there than as a graph (bench/graphs.py).
 """
 
 from __future__ import annotations
