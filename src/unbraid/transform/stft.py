@@ -123,7 +123,8 @@ class Stft:
         for block in blocks:
             frame = spectra[: block.shape[-1]]
             np.copyto(frame, block.T)
-            wave = np.fft.irfft(frame, self.n_fft, axis=-1, out=pieces[: len(frame)])
+            wave = pieces[: len(frame)]
+            np.fft.irfft(frame, self.n_fft, axis=-1, out=wave)  # type: ignore[arg-type]  # numpy's stubs know doubles only
             wave *= hann(self.n_fft)
             _overlap_add(wave, total[first:])
             first += len(wave)
