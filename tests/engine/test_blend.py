@@ -26,7 +26,14 @@ def test_identity_in_identity_out(length: int, segment: int, stride: int) -> Non
 
 def test_one_chunk_is_returned_as_it_is_up_to_its_ends() -> None:
     signal = np.random.default_rng(0).standard_normal((1, 50)).astype(np.float32)
-    np.testing.assert_allclose(blend_all([(0, signal)], 50), signal, atol=1e-7)
+    np.testing.assert_array_equal(blend_all([(0, signal)], 50), signal)
+
+
+def test_what_one_chunk_alone_covers_is_its_answer_to_the_bit() -> None:
+    first, second = np.random.default_rng(0).standard_normal((2, 1, 100)).astype(np.float32)
+    blended = blend_all([(0, first), (70, second)], 100)
+    np.testing.assert_array_equal(blended[:, :70], first[:, :70])
+    np.testing.assert_array_equal(blended[:, 100:], second[:, 30:])
 
 
 def test_two_chunks_cross_fade_without_a_step() -> None:

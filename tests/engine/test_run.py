@@ -73,6 +73,19 @@ def test_the_last_chunks_share_all_cores(callers: int, chunks: int, answered: di
     assert separator.answered == answered
 
 
+def test_a_chunk_that_fails_before_the_last_round_is_told_at_once() -> None:
+    class Failing(Shared):
+        def __call__(self, mix: Samples, queries: Samples | None = None) -> Separated:
+            with self.lock:
+                self.calls.append((len(mix), mix.shape[-1]))
+            raise ModelError("broken")
+
+    separator = Failing(toy().spec, callers=2)
+    with pytest.raises(ModelError, match="broken"):
+        separate(separator, noise(5 * 64), Schedule(overlap=0.0, callers=2))
+    assert len(separator.calls) < 5
+
+
 def test_cores_are_not_shared_out_anew_in_batches() -> None:
     separator = Shared(toy().spec, callers=2)
     separate(separator, noise(5 * 64), Schedule(overlap=0.0, callers=2, batch=3))

@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from unbraid.nets.blocks.channels_last import product
+from unbraid.nets.blocks import channels_last, quick_attention
+from unbraid.nets.blocks.channels_last import has_onednn, product
 from unbraid.nets.blocks.quick_attention import attended
 from unbraid.nets.blocks.quick_encoder import QuickEncoder
 from unbraid.nets.blocks.quick_hybrid import quicken
@@ -106,7 +107,17 @@ def test_a_valid_length_needs_no_padding_and_is_the_next_one(length: int) -> Non
 
 @torch.inference_mode()
 @pytest.mark.parametrize("name", ["htdemucs", "hdemucs"])
-def test_quick_layers_answer_as_the_plain_ones(name: str) -> None:
+@pytest.mark.parametrize("wide", [True, False])
+@pytest.mark.parametrize("onednn", [True, False])
+def test_quick_layers_answer_as_the_plain_ones(
+    name: str, wide: bool, onednn: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On processors of every kind; oneDNN is there in all of torch's builds for x86."""
+    if onednn and not has_onednn():
+        pytest.skip("this torch has no oneDNN")
+    for module in (channels_last, quick_attention):
+        monkeypatch.setattr(module, "has_onednn", lambda: onednn)
+    monkeypatch.setattr(quick_attention, "is_wide", lambda: wide)
     torch.manual_seed(0)
     net, mix = NETS[name]().eval(), noise(2, 2, 3000)
     for key, parameter in net.named_parameters():
@@ -122,7 +133,7 @@ def test_quick_layers_answer_as_the_plain_ones(name: str) -> None:
 @torch.inference_mode()
 def test_attention_by_products_is_that_of_torch() -> None:
     """Which of the two is used depends on the processor."""
-    q, k, v = 2 * noise(2, 4, 900, 16), noise(2, 4, 1300, 16), noise(2, 4, 1300, 16)
+    q, (k, v) = 2 * noise(2, 4, 900, 16), noise(2, 2, 4, 1300, 16)
     wanted = nn.functional.scaled_dot_product_attention(q, k, v, scale=1.0).transpose(1, 2).flatten(2)
     torch.testing.assert_close(attended(q, k, v), wanted, rtol=1e-4, atol=1e-5)
 

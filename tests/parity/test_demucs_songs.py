@@ -55,11 +55,11 @@ def test_one_stem_of_a_fine_tuned_bag_equals_that_of_the_whole(tmp_path: Path, m
     eye = np.eye(4, dtype=int).tolist()
     (tmp_path / "tuned.yaml").write_text(f"models: {names}\nweights: {eye}\n")
     model, song = Model(load(str(tmp_path / "tuned.yaml"), runtime="torch", device="cpu")), music(9000)
-    heard: list[str] = []
+    heard: list[int] = []
     answer = TorchSeparator.__call__
 
     def watched(self: TorchSeparator, *given: Any) -> Separated:
-        heard.append(repr(self._net.state_dict()))
+        heard.append(id(self._net))
         return answer(self, *given)
 
     monkeypatch.setattr(TorchSeparator, "__call__", watched)

@@ -66,6 +66,15 @@ def test_a_graph_for_any_length_says_which(tmp_path: Path) -> None:
         ({"lengths": {"segment": 10**6, "first": 1, "step": 1}}, "lengths"),
         ({"lengths": {"segment": 2048, "first": 1}}, "lengths"),
         ({"sha256": "0" * 64}, "SHA-256"),
+        ({"stft": {"n_fft": 512, "hop": 128, "window": "hann", "pad": "demucs"}}, "padded by"),
+        ({"pooled": []}, "pooled"),
+        ({"pooled": [257, 1]}, "pooled"),
+        ({"pooled": [[257, True]]}, "pooled"),
+        ({"pooled": [[257, 0]]}, "pooled"),
+        ({"pooled": [[128.5, 2]]}, "pooled"),
+        ({"pooled": [[10**400, 1]]}, "pooled"),
+        ({"pooled": [[256, 1]]}, "pooled"),
+        ({"pooled": [[257, 1], [1, 1]]}, "pooled"),
     ],
 )
 def test_wrong_facts_are_named(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
@@ -102,6 +111,17 @@ def test_a_missing_graph_is_named(tmp_path: Path) -> None:
         onnx.load(read_facts(path))
     with pytest.raises(ModelError, match=r"none\.json"):
         read_facts(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize("pooled", [[[257, 1]], [[128, 1], [65, 2]]])
+def test_a_mask_of_other_rows_than_the_facts_say_is_refused(tmp_path: Path, pooled: list[list[int]]) -> None:
+    """The graph's has a row for each frequency."""
+    separator, mix = onnx.load(read_facts(write_graph(tmp_path, "mask", pooled=pooled))), np.ones((1, 2, SEGMENT))
+    if sum(rows for rows, _ in pooled) == 257:
+        assert separator(mix.astype(np.float32)).stems.shape == (1, 2, 2, SEGMENT)
+        return
+    with pytest.raises(ModelError, match=r"toy\.onnx: a mask has the shape"):
+        separator(mix.astype(np.float32))
 
 
 def test_an_output_that_is_not_there_is_named(tmp_path: Path) -> None:

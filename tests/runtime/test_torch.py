@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -63,6 +65,28 @@ def test_fewer_calls_at_once_have_more_threads_each() -> None:
     alone = separator.among(1)
     np.testing.assert_array_equal(alone(noise()).stems, separator(noise()).stems)
     assert net.threads == [cores(), 1] and alone.callers == 1
+
+
+def test_songs_at_once_share_the_cores_also_in_their_last_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    busy, most, lock = 0, 0, threading.Lock()
+
+    class Slow(Halves):
+        def forward(self, mix: Tensor) -> Tensor:
+            nonlocal busy, most
+            with lock:
+                busy += torch.get_num_threads()
+                most = max(most, busy)
+            time.sleep(0.01)
+            with lock:
+                busy -= torch.get_num_threads()
+            return super().forward(mix)
+
+    monkeypatch.setattr("unbraid.runtime.torch.cores", lambda: 4)
+    separator = TorchSeparator(Slow(), SPEC, threads=1)
+    last = [separator.among(1), separator.among(1), separator.among(3), separator]
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(lambda number: last[number % 4](noise()), range(24)))
+    assert most == 4
 
 
 def test_what_leaves_the_range_of_16_bits_is_computed_again() -> None:

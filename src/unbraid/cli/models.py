@@ -48,7 +48,8 @@ def list_models() -> None:
     console.print(table)
     console.print(
         "SDR in dB as published by the authors (MUSDB18-HQ unless `models info` says otherwise), not measured here.\n"
-        "† was trained on the test set of MUSDB18, so its figures on that say nothing."
+        "† was trained on the test set of MUSDB18, so its figures on that say nothing.\n"
+        "AudioSep, which answers words alone, is not fetched by unbraid: see `unbraid models info audiosep`."
     )
 
 

@@ -58,7 +58,7 @@ class Blend:
         shared = min(length, len(self._weights))
         total = self._weights[:shared] + weight[:shared]
         # Fresh arrays: neither the chunk's, which is the separator's, nor a longer one of which this is the end.
-        self._mean = np.concatenate([self._mean, answer[..., shared:]], -1)
+        self._mean = np.concatenate([self._mean, answer[..., shared:]], -1, dtype=np.float32)
         self._mean[..., :shared] += (answer[..., :shared] - self._mean[..., :shared]) * (weight[:shared] / total)
         self._weights = np.concatenate([total, self._weights[shared:], weight[shared:]])
         return final

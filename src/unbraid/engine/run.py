@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,7 +96,9 @@ def _answers(
         for group in _groups(plan(source.length, separator.spec, schedule.overlap), schedule.batch):
             meter.check()
             if left == last and isinstance(separator, Sharing):
-                wait([future for _, future in waiting])  # they still use the cores
+                while waiting:  # those under way still use the cores
+                    done, future = waiting.popleft()
+                    yield from zip(done, future.result(), strict=True)
                 separator = separator.among(last)
             left -= len(group)
             given = [read_padded(source, chunk.given_start, chunk.given_stop) for chunk in group]

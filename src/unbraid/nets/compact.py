@@ -169,7 +169,7 @@ def _block(config: CompactConfig, kind: str | int, bands: int) -> Block:
 
 
 class Compact(nn.Module):
-    """``forward`` takes waves apart; ``masks`` is what is exported."""
+    """``forward`` takes waves apart; ``pooled_masks`` is what is exported."""
 
     window: Tensor
 
@@ -213,7 +213,10 @@ class Compact(nn.Module):
         return x
 
     def pooled_masks(self, stft: Tensor) -> Tensor:
-        """:meth:`masks` before they are repeated: ``[batch, stem, channel, pooled bin, frame]``; what a loss needs."""
+        """:meth:`masks` before they are repeated, as losses and graphs want them.
+
+        ``stft[batch, channel, 2, freq, frame]`` to ``[batch, stem, channel, pooled bin, frame]``.
+        """
         masks: Tensor = self.head(self.trunk(stft))
         return masks
 

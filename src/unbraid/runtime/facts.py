@@ -31,6 +31,7 @@ class GraphFacts:
     answer: "wave": ``wave[batch, stem, channel, time]``. "mask": ``mask[batch, stem, channel, row, frame]``, real,
         to be multiplied with the mix's STFT as ``pooling`` says. "both": ``wave`` and
         ``spectrum[batch, stem, channel, 2, freq, frame]``, whose inverse is added to it.
+    pooled: which frequencies a mask's rows stand for; None for one each.
     graph: the path of the ONNX file. sha256: of its bytes.
     card: everything else in the JSON (training data, figures, licence), for the screen.
     """
@@ -100,6 +101,8 @@ class _Reader:
             raise self._wrong("segment", spec.segment, f"at most {_LARGEST_SEGMENT_S} s of samples")
         front, answer = self._take_one("front", get_args(Front)), self._take_one("answer", get_args(Answer))
         stft = self._take_stft() if front != "wave" or answer != "wave" else None
+        if stft is not None and answer == "mask" and stft.pad != "zeros":
+            raise self._wrong("stft", stft.pad, 'padded by "zeros" for a graph that answers with masks')
         pooled = self._take_pooling(stft) if stft is not None and answer == "mask" else None
         sha256 = self._take("sha256", str)
         return GraphFacts(spec, front, answer, self._path.parent / graph, sha256, stft, pooled, self._raw)
@@ -151,7 +154,7 @@ class _Reader:
         if raw is None:
             return None
         pairs = [each for each in raw if isinstance(each, list) and [type(size) for size in each] == [int, int]]
-        sizes = raw and len(pairs) == len(raw) and all(0 < size <= stft.freqs for pair in pairs for size in pair)
+        sizes = raw and len(pairs) == len(raw) and all(0 < size <= stft.n_fft for pair in pairs for size in pair)
         pooling = Pooling(tuple((rows, pool) for rows, pool in pairs)) if sizes else None
         if pooling is None or not pooling.fits(stft.freqs):
             raise self._wrong("pooled", raw, f"pairs of rows and frequencies of each, for {stft.freqs} frequencies")

@@ -52,6 +52,7 @@ class GraphSeparator:
         presence = np.empty(asked.shape[:2], np.float32)
         for number, query in enumerate(np.moveaxis(queries, 1, 0)):
             mask, presence[:, number] = self._words.answer(outputs, query)
+            self._check_mask(mask, (len(mix),), spectrum)
             stft.inverse_masked(spectrum, mask, self._facts.pooling, length, out=asked[:, number])
         return Separated(stems, asked, presence)
 
@@ -82,8 +83,15 @@ class GraphSeparator:
             return outputs["wave"]
         assert stft is not None and spectrum is not None
         if self._facts.answer == "mask":
+            self._check_mask(outputs["mask"], (len(spectrum), len(self._facts.spec.stems)), spectrum)
             return stft.inverse_masked(spectrum[:, None], outputs["mask"], self._facts.pooling, length)
         return outputs["wave"] + stft.inverse(_as_complex(outputs["spectrum"]), length)
+
+    def _check_mask(self, mask: Samples, front: tuple[int, ...], spectrum: Spectrum) -> None:
+        """One of another size would be cut, or stretched, and sound of something."""
+        wanted = (*front, spectrum.shape[1], self._facts.pooling.rows, spectrum.shape[-1])
+        if mask.shape != wanted:
+            raise ModelError(f"{self._facts.graph}: a mask has the shape {mask.shape} instead of {wanted}")
 
 
 def _as_real(spectrum: Spectrum) -> Samples:

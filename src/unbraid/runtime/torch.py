@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from copy import copy
+from threading import Condition
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -60,7 +61,7 @@ class TorchSeparator:
         self._device = torch.device(device)
         self._net, self._spec = net.to(self._device).eval(), spec
         self._threads = max(1, cores() // _CALLS) if threads is None else threads
-        self._pool = _pool(self.callers)
+        self._pool, self._room = _pool(self.callers), _Room(max(cores(), self._threads))
         self._half = self._device.type == "cuda" if half is None else half
 
     @property
@@ -97,7 +98,11 @@ class TorchSeparator:
     def _placed(self, inputs: Sequence[Samples], half: bool) -> Samples:
         if self._device.type != "cpu":
             return self._run(inputs, half)
-        return self._pool.submit(self._run, inputs, half).result()
+        return self._pool.submit(self._run_in_turn, inputs, half).result()
+
+    def _run_in_turn(self, inputs: Sequence[Samples], half: bool) -> Samples:
+        with self._room.for_threads(self._threads):
+            return self._run(inputs, half)
 
     def _run(self, inputs: Sequence[Samples], half: bool) -> Samples:
         context: Any = torch.autocast(self._device.type, torch.float16) if half else nullcontext()
@@ -105,6 +110,26 @@ class TorchSeparator:
             given = [torch.from_numpy(np.array(each)).to(self._device) for each in inputs]
             answer: Samples = self._net(*given).float().cpu().numpy()
             return answer
+
+
+class _Room:
+    """The cores, shared with the copies of a separator that :meth:`TorchSeparator.among` makes."""
+
+    def __init__(self, cores: int) -> None:
+        self._free, self._changed = cores, Condition()
+
+    @contextmanager
+    def for_threads(self, threads: int) -> Iterator[None]:
+        """Waits until so many cores are free."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._free >= threads)
+            self._free -= threads
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += threads
+                self._changed.notify_all()
 
 
 def _pool(count: int) -> ThreadPoolExecutor:

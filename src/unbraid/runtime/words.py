@@ -2,7 +2,7 @@
 
 Beside ``NAME.json`` may lie ``NAME-words.json`` with the facts of ``NAME-words.onnx``. The first graph then has an
 output ``tokens``; the second takes them and ``query[batch, words + stem]`` and answers with ``mask[batch, channel,
-freq, frame]`` and ``presence[batch]``, both from 0 to 1. The first graph runs once for a chunk, the second once for
+row, frame]`` and ``presence[batch]``, both from 0 to 1. The first graph runs once for a chunk, the second once for
 each query.
 """
 
@@ -62,7 +62,7 @@ class Words:
         return self.size + self.stems
 
     def answer(self, first: Mapping[str, Samples], query: Samples) -> tuple[Samples, Samples]:
-        """``query[batch, embedding]`` to ``mask[batch, channel, freq, frame]`` of the mix, and ``presence[batch]``.
+        """``query[batch, embedding]`` to ``mask[batch, channel, row, frame]`` of the mix, and ``presence[batch]``.
 
         first: the outputs of the first graph.
         """
@@ -71,7 +71,12 @@ class Words:
         if query.shape[1] != self.embedding:
             raise ModelError(f"a query has {query.shape[1]} numbers; this model takes {self.embedding}")
         outputs = self.run({"tokens": first["tokens"], "query": query})
-        masks = zip(outputs["mask"], first["mask"], query[:, self.size :], strict=True)
+        mask, stems = outputs["mask"], first["mask"]
+        if mask.shape != (*stems.shape[:1], *stems.shape[2:]) or outputs["presence"].shape != mask.shape[:1]:
+            raise ModelError(
+                f"the head for words answers with a mask of shape {mask.shape} beside masks of shape {stems.shape}"
+            )
+        masks = zip(mask, stems, query[:, self.size :], strict=True)
         within = [_within(*each) for each in masks]
         return within[0][None] if len(within) == 1 else np.stack(within), outputs["presence"]
 

@@ -6,18 +6,21 @@ exporting a net of the same shape whose weights are numbers counted up: what lie
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnx
+import onnxruntime
 import torch
 from onnx import numpy_helper
+from torch import Tensor
 
 from unbraid.errors import ModelError
 from unbraid.nets.compact_words import CompactWords, CompactWordsConfig
-from unbraid.runtime.facts import read_facts, read_graph
+from unbraid.runtime.facts import GraphFacts, read_facts, read_graph
 from unbraid.runtime.words import words_facts
 from unbraid.signal import Samples
 from unbraid.train.graphs import HeadGraph, TrunkGraph, examples, trace
@@ -25,6 +28,9 @@ from unbraid.zoo import bundled
 
 _FIRST = 1 << 22
 """The first number: integers from here to twice two to the 23rd are exact in 32 bits, and no constant is so large."""
+
+_LEAST_DB = 60.0
+"""Torch and the graphs must agree to this ratio; they do to 100 dB or so."""
 
 
 def bundled_net() -> CompactWords:
@@ -45,10 +51,24 @@ def bundled_net() -> CompactWords:
         for shipped, numbered in ((read_graph(facts), trunk), (read_graph(second[0]), head)):
             for values, numbers in _pairs(onnx.load_from_string(shipped), onnx.load(numbered)):
                 weights[numbers.astype(np.int64) - _FIRST] = values
-    if not np.isfinite(weights).all():
-        raise ModelError(f"torch {torch.__version__} exports the bundled net otherwise than the package has it")
     _fill(net, weights)
+    graphs = ((TrunkGraph(net), (stft,), facts), (HeadGraph(net.words), (tokens, query), second[0]))
+    if not np.isfinite(weights).all() or min(_agreement_db(*each) for each in graphs) < _LEAST_DB:
+        raise ModelError(f"torch {torch.__version__} exports the bundled net otherwise than the package has it")
     return net
+
+
+def _agreement_db(module: TrunkGraph | HeadGraph, example: Sequence[Tensor], facts: GraphFacts) -> float:
+    """Of torch with a graph of the package."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(read_graph(facts), options, providers=["CPUExecutionProvider"])
+    given = {name: value.numpy() for name, value in zip(module.inputs, example, strict=True)}
+    shipped = session.run(list(module.outputs), given)
+    with torch.inference_mode():
+        ours = [value.numpy() for value in module(*example)]
+    error = sum(float(np.square(one - other).sum()) for one, other in zip(ours, shipped, strict=True))
+    return 10 * math.log10(sum(float(np.square(one).sum()) for one in ours) / max(error, 1e-30))
 
 
 def _fill(net: CompactWords, flat: Samples) -> None:

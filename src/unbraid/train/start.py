@@ -38,6 +38,8 @@ def build(recipe: Recipe) -> Net:
         assert section.name is not None
         return fresh(section.name, section.config)
     net = _begun(section)
+    if isinstance(net, CompactWords) and recipe.words.start is not None:
+        net = net.without_words()  # another head is wanted
     if section.name == "compact-words" and type(net) is Compact:
         net = _with_words(net, recipe.words.start)
     net = _changed(net, section.config)
@@ -103,6 +105,8 @@ def registered_name(net: Net) -> str:
 def _begun(section: NetSection) -> Net:
     assert section.start is not None
     if section.start == bundled.NAME:
+        if section.member is not None:
+            raise UsageError(f"net.member is {section.member}; {bundled.NAME} is no bag")
         whole = bundled_net()
         return whole if section.name == "compact-words" else whole.without_words()
     path = Path(section.start)

@@ -14,7 +14,7 @@ Spectrum = NDArray[np.complex64]
 
 @dataclass(frozen=True)
 class Pooling:
-    """``groups`` of (rows, frequencies of each), from the bottom up; the last row may reach beyond the spectrum."""
+    """``groups`` of (rows, frequencies of each), from the bottom up; the last group may reach beyond the spectrum."""
 
     groups: tuple[tuple[int, int], ...]
 
@@ -24,9 +24,10 @@ class Pooling:
         return sum(rows for rows, _ in self.groups)
 
     def fits(self, freqs: int) -> bool:
-        """Whether the rows cover ``freqs`` frequencies, all of them needed."""
-        missing = sum(rows * pool for rows, pool in self.groups) - freqs
-        return 0 <= missing < self.groups[-1][1] * self.groups[-1][0]
+        """Whether the groups cover ``freqs`` frequencies, and each of them is needed for that."""
+        surplus = sum(rows * pool for rows, pool in self.groups) - freqs
+        rows, pool = self.groups[-1]
+        return 0 <= surplus < rows * pool
 
     def times(self, spectrum: Spectrum, mask: Samples) -> Spectrum:
         """``spectrum[freq, frame]`` times ``mask[row, frame]``."""
@@ -34,7 +35,7 @@ class Pooling:
         freq = row = 0
         for rows, pool in self.groups:
             whole = min(rows, (len(spectrum) - freq) // pool)
-            some, shape = slice(freq, freq + whole * pool), (whole, pool, -1)
+            some, shape = slice(freq, freq + whole * pool), (whole, pool, spectrum.shape[1])
             np.multiply(spectrum[some].reshape(shape), mask[row : row + whole, None], out=answer[some].reshape(shape))
             freq, row = freq + whole * pool, row + whole
         np.multiply(spectrum[freq:], mask[row : row + 1], out=answer[freq:])  # those of a row that reaches beyond

@@ -1,10 +1,10 @@
-"""The layers of Hybrid Demucs as matrix products, for inference on CPUs: the same numbers up to rounding, in less time.
+"""The layers of Hybrid Demucs rearranged for inference on CPUs: the same numbers up to rounding, in less time.
 
 Between layers the channels lie last in memory (``[batch, freq, frame, channel]``), though tensors keep their logical
 order, so that quick layers and others can follow each other. Then
 
 1. a convolution is one of oneDNN's, which need not reorder what lies so (:mod:`unbraid.nets.blocks.channels_last`), and
-   so are the products and the attention of the Transformers;
+   so are the products of the Transformers, and with AVX-512 those of their attention;
 2. the transpose of one of kernel 2s and stride s is one product to ``[2, s * output]`` for each step, of which the
    second half is added to the first of the next step; what is cut off at the edges is not copied first;
 3. in the residual branch the last norm is folded into the 1x1 convolution before it. For ``y = W h + b`` with
@@ -35,7 +35,7 @@ _Net = TypeVar("_Net", bound=nn.Module)
 
 
 def quicken(net: _Net) -> _Net:
-    """Replace in ``net``, in place, every layer that has a quick form. For inference only; weights are copied."""
+    """Replace in ``net``, in place, every layer that has a quick form. For inference only."""
     if isinstance(net, HybridUNet):
         for layers in (net.encoder, net.tencoder, net.decoder, net.tdecoder):
             for index, layer in enumerate(layers):
@@ -47,8 +47,8 @@ def quicken(net: _Net) -> _Net:
         if isinstance(part, CrossTransformer):
             for layers in (part.layers, part.layers_t):
                 for index, layer in enumerate(layers):
-                    assert isinstance(layer, SelfAttentionLayer | CrossAttentionLayer)
-                    layers[index] = QuickLayer(layer)
+                    if isinstance(layer, SelfAttentionLayer | CrossAttentionLayer):
+                        layers[index] = QuickLayer(layer)
     return net
 
 
