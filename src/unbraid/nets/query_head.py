@@ -65,11 +65,14 @@ class Steered(nn.Module):
         self.channel_out = nn.Linear(config.channels, width)
 
     def forward(self, x: Tensor, gain: Tensor, offset: Tensor) -> Tensor:
-        # Both hear the same, side by side: a norm costs as much as a small matrix.
-        y = self.norm(x) * (1 + gain) + offset
-        over_bands = torch.matmul(self.band_in.weight, y) + self.band_in.bias[:, None]
+        # Both hear y + offset, side by side: a norm costs as much as a small matrix. The offset is the same at all
+        # times, so it joins the biases, W (y + offset) + b = W y + (W offset + b), and makes no pass over y.
+        y, bands, channels = self.norm(x) * (1 + gain), self.band_in, self.channel_in
+        over_bands = torch.matmul(bands.weight, y) + (bands.weight.sum(1)[:, None] * offset + bands.bias[:, None])
         over_bands = torch.matmul(self.band_out.weight, nn.functional.silu(over_bands)) + self.band_out.bias[:, None]
-        answer: Tensor = x + over_bands + self.channel_out(nn.functional.silu(self.channel_in(y)))
+        over_channels = nn.functional.linear(y, channels.weight)
+        over_channels = over_channels + nn.functional.linear(offset, channels.weight, channels.bias)
+        answer: Tensor = x + over_bands + self.channel_out(nn.functional.silu(over_channels))
         return answer
 
 

@@ -87,4 +87,4 @@ def _within(mask: Samples, stems: Samples, weights: Samples) -> Samples:
         return mask  # the stems' masks sum to one
     used = [stem if weight == 1 else weight * stem for weight, stem in zip(weights, stems, strict=True) if weight]
     within: Samples = sum(used[1:], used[0]) if used else np.zeros_like(mask)
-    return mask * within
+    return np.multiply(mask, within, out=mask)  # the mask is ours alone
