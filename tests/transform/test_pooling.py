@@ -52,6 +52,9 @@ def test_the_inverse_of_a_masked_spectrum_is_that_of_their_product() -> None:
     masks = rng.random((2, 3, 2, pooling.rows, spectrum.shape[-1]), np.float32)
     wanted = stft.inverse(spectrum * repeated(pooling, masks, stft.freqs), 700)
     np.testing.assert_allclose(stft.inverse_masked(spectrum, masks, pooling, 700), wanted, atol=1e-6)
+    within = rng.random((2, 1, 2, pooling.rows, spectrum.shape[-1]), np.float32)
+    twice = stft.inverse_masked(spectrum, masks * within, pooling, 700)
+    np.testing.assert_array_equal(stft.inverse_masked(spectrum, masks, pooling, 700, within=within), twice)
     out = np.full((2, 3, 2, 700), np.nan, np.float32)
     assert stft.inverse_masked(spectrum, masks, pooling, 700, out=out) is out
     np.testing.assert_allclose(out, wanted, atol=1e-6)

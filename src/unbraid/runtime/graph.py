@@ -53,7 +53,8 @@ class GraphSeparator:
         for number, query in enumerate(np.moveaxis(queries, 1, 0)):
             mask, presence[:, number] = self._words.answer(outputs, query)
             self._check_mask(mask, (len(mix),), spectrum)
-            stft.inverse_masked(spectrum, mask, self._facts.pooling, length, out=asked[:, number])
+            within = self._words.asked(outputs["mask"], query)
+            stft.inverse_masked(spectrum, mask, self._facts.pooling, length, within=within, out=asked[:, number])
         return Separated(stems, asked, presence)
 
     def hear(self, mix: Samples, queries: Samples) -> Samples:

@@ -62,9 +62,9 @@ class Words:
         return self.size + self.stems
 
     def answer(self, first: Mapping[str, Samples], query: Samples) -> tuple[Samples, Samples]:
-        """``query[batch, embedding]`` to ``mask[batch, channel, row, frame]`` of the mix, and ``presence[batch]``.
+        """``query[batch, embedding]`` to ``mask[batch, channel, row, frame]`` and ``presence[batch]``.
 
-        first: the outputs of the first graph.
+        The mask is of what is asked, see :meth:`asked`. first: the outputs of the first graph.
         """
         if "tokens" not in first or "mask" not in first:
             raise ModelError("the graph beside a head for words has no output called tokens")
@@ -76,15 +76,21 @@ class Words:
             raise ModelError(
                 f"the head for words answers with a mask of shape {mask.shape} beside masks of shape {stems.shape}"
             )
-        masks = zip(mask, stems, query[:, self.size :], strict=True)
-        within = [_within(*each) for each in masks]
-        return within[0][None] if len(within) == 1 else np.stack(within), outputs["presence"]
+        return mask, outputs["presence"]
+
+    def asked(self, stems: Samples, query: Samples) -> Samples | None:
+        """The mask of what is asked, ``[batch, channel, row, frame]``: the stems' sum, each by its weight in ``query``.
+
+        None for all of the mix. stems: their masks ``[batch, stem, channel, row, frame]``, which sum to one.
+        """
+        weights = query[:, self.size :]
+        if (weights == 1).all():
+            return None
+        sums = [_sum(*each) for each in zip(stems, weights, strict=True)]
+        return sums[0][None] if len(sums) == 1 else np.stack(sums)
 
 
-def _within(mask: Samples, stems: Samples, weights: Samples) -> Samples:
-    """``mask`` of the share of the mix that is asked: the sum of ``stems[stem, ...]``, each by its weight."""
-    if (weights == 1).all():
-        return mask  # the stems' masks sum to one
+def _sum(stems: Samples, weights: Samples) -> Samples:
     used = [stem if weight == 1 else weight * stem for weight, stem in zip(weights, stems, strict=True) if weight]
-    within: Samples = sum(used[1:], used[0]) if used else np.zeros_like(mask)
-    return np.multiply(mask, within, out=mask)  # the mask is ours alone
+    total: Samples = sum(used[1:], used[0]) if used else np.zeros_like(stems[0])
+    return total

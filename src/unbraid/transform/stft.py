@@ -89,21 +89,33 @@ class Stft:
         return answer
 
     def inverse_masked(
-        self, spectrum: Spectrum, masks: Samples, pooling: Pooling, length: int, out: Samples | None = None
+        self,
+        spectrum: Spectrum,
+        masks: Samples,
+        pooling: Pooling,
+        length: int,
+        *,
+        within: Samples | None = None,
+        out: Samples | None = None,
     ) -> Samples:
         """The inverse of ``spectrum[..., freq, frame]`` times ``masks[..., row, frame]``, block by block.
 
-        Axes before these are broadcast. Written to ``out[..., time]`` where that is given.
+        within: masks that the others are multiplied with. Axes before the last two are broadcast. Written to
+        ``out[..., time]`` where that is given.
         """
         assert self.pad == "zeros", "no net of the other convention answers with masks"
         shape = np.broadcast_shapes(spectrum.shape[:-2], masks.shape[:-2])
         spectrum = np.broadcast_to(spectrum, (*shape, *spectrum.shape[-2:]))
-        masks = np.broadcast_to(masks, (*shape, *masks.shape[-2:]))
+        both = [np.broadcast_to(each, (*shape, *masks.shape[-2:])) for each in (masks, within) if each is not None]
         answer = np.empty((*shape, length), np.float32) if out is None else out
+
+        def masked(row: tuple[int, ...]) -> Iterator[Spectrum]:
+            for some in _blocks(spectrum.shape[-1]):
+                first, *others = (each[row][:, some] for each in both)
+                yield pooling.times(spectrum[row][:, some], first * others[0] if others else first)
+
         for row in np.ndindex(shape):
-            some = _blocks(spectrum.shape[-1])
-            blocks = (pooling.times(spectrum[row][:, each], masks[row][:, each]) for each in some)
-            self._synthesise(blocks, spectrum.shape[-1], self.n_fft // 2, answer[row])
+            self._synthesise(masked(row), spectrum.shape[-1], self.n_fft // 2, answer[row])
         return answer
 
     def _analyse(self, padded: Samples) -> Spectrum:
