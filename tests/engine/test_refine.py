@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -23,9 +25,9 @@ def total(todo: list[Pass], samples: Samples, stems: int) -> Samples:
     out = np.zeros((stems, *samples.shape), np.float32)
     filled = dict.fromkeys(range(len(todo)), 0)
 
-    def sink(number: int, _: Pass, passage: Samples) -> None:
-        start, length = filled[number], passage.shape[-1]
-        out[..., start : start + length] += passage
+    def sink(number: int, _: Pass, passage: Sequence[Samples]) -> None:
+        start, length = filled[number], passage[0].shape[-1]
+        out[..., start : start + length] += np.stack(passage)
         filled[number] += length
 
     run_passes(todo, ArraySource(samples), Schedule(), sink)

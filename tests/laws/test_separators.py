@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -21,8 +23,8 @@ def take_apart(name: str, mix: Samples, schedule: Schedule = Schedule(), shifts:
     out = [np.zeros((len(stems), *mix.shape), np.float32) for _ in todo]
     position = [0] * len(todo)
 
-    def sink(number: int, _: object, passage: Samples) -> None:
-        stop = position[number] + passage.shape[-1]
+    def sink(number: int, _: object, passage: Sequence[Samples]) -> None:
+        stop = position[number] + passage[0].shape[-1]
         out[number][..., position[number] : stop] = passage
         position[number] = stop
 

@@ -80,17 +80,18 @@ class StemStores:
         self._number, self._position = -1, 0
         self._resampler: Resampler | None = None
 
-    def __call__(self, number: int, _: Pass, passage: Samples) -> None:
-        """A passage ``[stem + query, channel, time]`` of pass ``number``; a sink for ``engine.refine.run_passes``."""
+    def __call__(self, number: int, _: Pass, passage: Sequence[Samples]) -> None:
+        """A passage of pass ``number``, ``[channel, time]`` of each stem and query: a sink for ``run_passes``."""
         if number != self._number:
             self._end_pass()
             self._number = number
-            if self._rate != self._spec.rate:
+            if self._rate != self._spec.rate and self._rows:
                 self._resampler = Resampler(self._spec.rate, self._rate, len(self._rows) * self._song.channels)
-        rows = self._rows
-        every = len(rows) == len(passage) and rows == sorted(rows)
-        kept = rechannel(passage if every else passage[rows], self._song.channels)
-        self._put(kept.reshape(-1, kept.shape[-1]))
+        kept = [rechannel(passage[row], self._song.channels) for row in self._rows]
+        if self._resampler is not None:
+            flat = self._resampler.push(np.concatenate(kept))
+            kept = np.split(flat, len(kept))
+        self._add(kept)
 
     def finish(self) -> dict[str, Source]:
         """The stems, each as long as the song."""
@@ -101,20 +102,15 @@ class StemStores:
                 store.append(np.zeros((store.channels, missing), np.float32))
         return dict(self._stores)
 
-    def _put(self, flat: Samples) -> None:
-        """Resample ``[stem * channel, time]`` and add it at the pass's position."""
-        if self._resampler is not None:
-            flat = self._resampler.push(flat)
-        self._add(flat)
-
-    def _add(self, flat: Samples) -> None:
+    def _add(self, rows: Sequence[Samples]) -> None:
+        """Add ``[channel, time]`` of each store at the pass's position."""
         # Rates whose ratio is odd make the way there and back a few samples longer than the song.
-        flat = flat[:, : self._song.length - self._position]
-        for row, store in enumerate(self._stores.values()):
-            store.add(self._position, flat[row * store.channels : (row + 1) * store.channels])
-        self._position += flat.shape[1]
+        left = self._song.length - self._position
+        for row, store in zip(rows, self._stores.values(), strict=True):
+            store.add(self._position, row[:, :left])
+        self._position += min(rows[0].shape[1], left) if rows else 0
 
     def _end_pass(self) -> None:
         if self._resampler is not None:
-            self._add(self._resampler.flush())
+            self._add(np.split(self._resampler.flush(), len(self._rows)))
         self._position, self._resampler = 0, None

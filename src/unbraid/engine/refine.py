@@ -52,8 +52,8 @@ class Pass:
     asked: float = 0.0
 
 
-Sink = Callable[[int, Pass, Samples], None]
-"""Takes (pass number, pass, passage ``[stem + query, channel, time]`` already multiplied by the coefficients)."""
+Sink = Callable[[int, Pass, Sequence[Samples]], None]
+"""Takes (pass number, pass, passage): for each stem and query ``[channel, time]``, multiplied by its coefficient."""
 
 
 def passes(
@@ -111,25 +111,26 @@ def run_passes(
         skip = each.delay
         for passage in run(each.separator, heard, schedule, meter, queries):
             answer = _answer(each, passage, np.float32(mean), np.float32(scale))
-            kept = answer[..., skip:] if skip else answer
-            skip = max(0, skip - answer.shape[-1])
+            length = passage.stems.shape[-1]
+            kept, skip = min(skip, length), max(0, skip - length)
             if not passage.last:
                 presence.push(passage.presence)
-            if kept.shape[-1]:
-                sink(number, each, kept)
+            if kept < length:
+                sink(number, each, [row[:, kept:] for row in answer])
     return presence.pooled() if queries is not None else None
 
 
-def _answer(each: Pass, passage: Passage, mean: np.float32, scale: np.float32) -> Samples:
-    """``[stem + query, channel, time]``: the normalisation undone, times the pass's coefficients."""
-    factors, levels = each.coefficients * scale, each.coefficients * mean
-    if passage.asked is None and (factors == 1).all() and not levels.any():
-        return passage.stems
-    stems, asked = len(passage.stems), 0 if passage.asked is None else len(passage.asked)
-    answer = np.empty((stems + asked, *passage.stems.shape[1:]), np.float32)
-    np.multiply(passage.stems, factors[:, None, None], out=answer[:stems])
-    if levels.any():
-        answer[:stems] += levels[:, None, None]
-    if passage.asked is not None:
-        np.multiply(passage.asked, np.float32(each.asked) * scale, out=answer[stems:])
-    return answer
+def _answer(each: Pass, passage: Passage, mean: np.float32, scale: np.float32) -> list[Samples]:
+    """Each stem and query ``[channel, time]``: the normalisation undone, times the pass's coefficient."""
+    rows = [
+        _scaled(row, factor * scale, factor * mean)
+        for row, factor in zip(passage.stems, each.coefficients, strict=True)
+    ]
+    asked = () if passage.asked is None else passage.asked
+    return rows + [_scaled(row, np.float32(each.asked) * scale, np.float32(0)) for row in asked]
+
+
+def _scaled(row: Samples, factor: np.float32, level: np.float32) -> Samples:
+    if factor != 1:
+        row = row * factor
+    return row + level if level else row

@@ -56,5 +56,7 @@ class ArrayStore:
         if stop > self._array.shape[1]:
             room = max(stop, 2 * self._array.shape[1]) - self._array.shape[1]
             self._array = np.pad(self._array, ((0, 0), (0, room)))
-        self._array[:, start:stop] += block
+        known = min(max(self._length - start, 0), block.shape[1])
+        self._array[:, start : start + known] += block[:, :known]
+        self._array[:, start + known : stop] = block[:, known:]  # there were zeros
         self._length = max(self._length, stop)
