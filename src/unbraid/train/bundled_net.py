@@ -6,7 +6,6 @@ exporting a net of the same shape whose weights are numbers counted up: what lie
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,7 +22,7 @@ from unbraid.nets.compact_words import CompactWords, CompactWordsConfig
 from unbraid.runtime.facts import GraphFacts, read_facts, read_graph
 from unbraid.runtime.words import words_facts
 from unbraid.signal import Samples
-from unbraid.train.graphs import HeadGraph, TrunkGraph, examples, trace
+from unbraid.train.graphs import HeadGraph, TrunkGraph, examples, ratio_db, trace
 from unbraid.zoo import bundled
 
 _FIRST = 1 << 23
@@ -67,8 +66,7 @@ def _agreement_db(module: TrunkGraph | HeadGraph, example: Sequence[Tensor], fac
     shipped = session.run(list(module.outputs), given)
     with torch.inference_mode():
         ours = [value.numpy() for value in module(*example)]
-    error = sum(float(np.square(one - other).sum()) for one, other in zip(ours, shipped, strict=True))
-    return 10 * math.log10(sum(float(np.square(one).sum()) for one in ours) / max(error, 1e-30))
+    return min(ratio_db(one, other) for one, other in zip(ours, shipped, strict=True))
 
 
 def _fill(net: CompactWords, flat: Samples) -> None:

@@ -32,6 +32,7 @@ from unbraid.runtime import onnx as onnx_runtime
 from unbraid.runtime.facts import read_facts
 from unbraid.spec import Spec
 from unbraid.train import checkpoint
+from unbraid.train.graphs import ratio_db
 from unbraid.train.recipe import parse
 from unbraid.train.start import Net, rebuilt, registered_name, save_weights
 from unbraid.zoo.export import export as export_waves
@@ -140,12 +141,7 @@ def _agreement_db(net: Net, path: Path, stft: Tensor) -> float:
         ours = _masks(net, both).numpy()
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     theirs = session.run(["mask"], {"stft": both.numpy()})[0]
-    return _ratio_db(ours, theirs)
-
-
-def _ratio_db(ours: Any, theirs: Any) -> float:
-    difference = float(np.square(ours - theirs).sum())
-    return float(10 * np.log10(np.square(ours).sum() / max(difference, 1e-30)))
+    return ratio_db(ours, theirs)
 
 
 def _facts(net: Net, spec: Spec, sha256: str) -> dict[str, Any]:
@@ -185,7 +181,7 @@ def _export_waves(net: Net, folder: Path, name: str, facts: Mapping[str, Any]) -
     mix = torch.randn(1, spec.channels, separator.spec.segment, generator=generator)
     with torch.no_grad():
         ours = net.eval()(mix).numpy()
-    agreement = _ratio_db(ours, separator(mix.numpy()).stems)
+    agreement = ratio_db(ours, separator(mix.numpy()).stems)
     if agreement < PARITY_DB:
         path.unlink()
         path.with_suffix(".onnx").unlink()

@@ -6,11 +6,13 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from unbraid.nets.compact import Compact
 from unbraid.nets.query_head import QueryHead
+from unbraid.signal import Samples
 
 _OPSET = 17
 _BATCH_AXIS = {"tokens": 1}
@@ -70,3 +72,9 @@ def trace(module: TrunkGraph | HeadGraph, example: Sequence[Tensor], path: Path)
             opset_version=_OPSET,
             dynamo=False,
         )
+
+
+def ratio_db(ours: Samples, theirs: Samples) -> float:
+    """How far a graph agrees with torch: the energy of an answer over that of the difference, in dB."""
+    difference = float(np.square(ours - theirs).sum())
+    return float(10 * np.log10(np.square(ours).sum() / max(difference, 1e-30)))

@@ -17,7 +17,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 import onnxruntime
 import torch
@@ -30,7 +29,7 @@ from unbraid.nets.query_head import QueryConfig, QueryHead
 from unbraid.runtime.facts import FORMAT
 from unbraid.train import checkpoint
 from unbraid.train.export import PARITY_DB, export, halved, rounded
-from unbraid.train.graphs import HeadGraph, TrunkGraph, examples, trace
+from unbraid.train.graphs import HeadGraph, TrunkGraph, examples, ratio_db, trace
 from unbraid.train.query import load_trunk
 
 
@@ -62,17 +61,12 @@ def _write(module: TrunkGraph | HeadGraph, example: tuple[Tensor, ...], path: Pa
     session = onnxruntime.InferenceSession(str(partial), providers=["CPUExecutionProvider"])
     given = {name: value.numpy() for name, value in zip(module.inputs, example, strict=True)}
     theirs = session.run(list(module.outputs), given)
-    agreement = min(_ratio_db(one.numpy(), other) for one, other in zip(ours, theirs, strict=True))
+    agreement = min(ratio_db(one.numpy(), other) for one, other in zip(ours, theirs, strict=True))
     if agreement < PARITY_DB:
         partial.unlink()
         raise ModelError(f"{path.name} agrees with torch to {agreement:.0f} dB; it must to {PARITY_DB:.0f} dB")
     partial.replace(path)
     return agreement
-
-
-def _ratio_db(ours: Any, theirs: Any) -> float:
-    difference = float(np.square(ours - theirs).sum())
-    return float(10 * np.log10(np.square(ours).sum() / max(difference, 1e-30)))
 
 
 def _sum(path: Path) -> str:
