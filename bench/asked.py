@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 from bench.memory import long_song
 
-ROUNDS = 9
+ROUNDS = 31
 
 CODE = """
 import json, os, sys, time

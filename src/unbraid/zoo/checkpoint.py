@@ -3,7 +3,8 @@
 On the CPU a net runs as a graph, which needs no torch; the graph is exported once and kept beside the weights, under
 the checksum of the checkpoint. On a GPU, and for nets that no graph can express, torch runs it. So does it for nets
 that answer queries, with which comes an encoder of words and clips, and, where it is installed, for HTDemucs: with the
-layers of nets/blocks/quick_hybrid.py it is no slower and smaller there than as a graph (bench/graphs.py).
+layers of nets/blocks/quick_hybrid.py it takes a quarter less memory there than as a graph in OpenVINO and about as long
+(bench/graphs.py), and no graph has to be made first.
 """
 
 from __future__ import annotations

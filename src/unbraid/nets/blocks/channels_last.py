@@ -1,8 +1,8 @@
 """Products and convolutions of arrays whose channels lie last, for inference on CPUs.
 
 A product of many rows with one matrix is a convolution of kernel 1, and it is done as one: torch gives products to MKL
-and convolutions to oneDNN, whose are the faster ones (one core of an EPYC of 2025, GFLOP/s of 32 bits: 105 and 230;
-with AVX2 alone 104 and 122), since MKL leaves AVX-512 unused on processors of other makers.
+and convolutions to oneDNN, whose are the faster ones on processors of AMD: twice as fast with AVX-512, by a sixth with
+AVX2 alone (bench/products.py).
 """
 
 from __future__ import annotations
