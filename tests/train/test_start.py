@@ -86,6 +86,21 @@ def test_its_config_may_be_changed_where_weights_do_not_change(tmp_path: Path) -
         build(beginning(path, config={"layers": 4}))
 
 
+@pytest.mark.parametrize("name", ["compact", "compact-words"])
+def test_blocks_added_to_a_compact_net_begin_as_nothing_and_learn(name: str, tmp_path: Path) -> None:
+    small = fresh(name, SIZES[name])
+    save_weights(small, tmp_path / "small.safetensors")
+    deeper = [*small.config.blocks, 2, "far"]
+    net = build(beginning(tmp_path / "small.safetensors", config={"blocks": deeper}))
+    assert len(net.blocks) == len(small.blocks) + 2
+    mix = torch.randn(1, 2, net.config.segment)
+    assert torch.equal(net(mix), small(mix))
+    net(mix)[:, 0].square().mean().backward()
+    assert all(block.time.out.weight.grad.any() and block.band_out.weight.grad.any() for block in net.blocks)
+    with pytest.raises(ModelError, match="do not fit the net"):
+        build(beginning(tmp_path / "small.safetensors", config={"blocks": ["far", "far", 1]}))
+
+
 def test_a_run_goes_on_from_the_best_of_another(tmp_path: Path) -> None:
     train(recipe(tmp_path / "songs", "schedule.steps=2"), tmp_path / "run")
     net = build(beginning(tmp_path / "run"))

@@ -15,16 +15,15 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from unbraid.data.sample import Batch
 from unbraid.data.tracks import Song
 from unbraid.errors import UnbraidError, UsageError
 from unbraid.train import checkpoint, schedule
-from unbraid.train.asked_data import Asked
 from unbraid.train.ema import Averages
 from unbraid.train.log import Log, Mute, Watcher
-from unbraid.train.material import AnySampler, arrays, figures, held_out, sampler_for, songs_for
+from unbraid.train.material import arrays, figures, held_out, sampler_for, songs_for
 from unbraid.train.optimizer import optimizer_for, set_rate
 from unbraid.train.pieces import rate_of
+from unbraid.train.reading import Reading, reading
 from unbraid.train.recipe import Recipe
 from unbraid.train.start import build, description, rebuilt
 from unbraid.train.tasks import task_for
@@ -65,7 +64,7 @@ class Loop:
         self._start(newest)
         # After the weights are in place: the wrapper sends those of the first process to all.
         task = task_for(recipe, self._net, rate_of(self._songs))
-        self._sampler = self._new_sampler()
+        self._reading = self._new_reading()
         if self._progress.step == 0 and recipe.net.start is None:
             self._fit_input(task)
         self._task, self._stepper = workers.setup(task, self._optimizer)
@@ -107,12 +106,12 @@ class Loop:
             self._validate()
         rescan_s = self._recipe.data.rescan_s
         if seconds // rescan_s > before // rescan_s and self._rescan():
-            self._sampler = self._new_sampler()
+            self._reading = self._new_reading()
 
     def _step(self, share: float) -> dict[str, float]:
         recipe, progress, workers = self._recipe, self._progress, self._workers
+        batch = self._reading.batch(progress.step)
         key = [recipe.run.seed, workers.rank, progress.step]
-        batch = self._sampler.batch(key, recipe.optim.batch)
         torch.manual_seed(int(np.random.SeedSequence(key).generate_state(1)[0]))
         set_rate(self._optimizer, schedule.rate(recipe.optim, recipe.schedule, progress.step, share))
         terms = self._learn(batch)
@@ -127,14 +126,14 @@ class Loop:
             self._strike(batch)
         self._stepper.zero_grad()
         progress.step += 1
-        heard = next(iter(arrays(batch).values()))
+        heard = next(iter(batch.values()))
         progress.audio_s += heard.shape[0] * heard.shape[-1] / rate_of(self._songs) * workers.count
         return values
 
-    def _learn(self, batch: Batch | Asked) -> dict[str, Tensor]:
+    def _learn(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Gradients of the batch, in as many turns as the recipe says; returns the mean terms of the loss."""
         turns = self._recipe.optim.accumulate
-        fields = self._workers.on_device(arrays(batch).values())
+        fields = self._workers.on_device(batch.values())
         size = len(fields[0]) // turns
         means: dict[str, Tensor] = {}
         for turn in range(turns):
@@ -145,11 +144,11 @@ class Loop:
             means = {name: value.detach() / turns + means.get(name, 0) for name, value in terms.items()}
         return means
 
-    def _strike(self, batch: Batch | Asked) -> None:
+    def _strike(self, batch: dict[str, Tensor]) -> None:
         """A loss that is not finite: the step is skipped and its batch kept; too many in a row end the run."""
         self._strikes += 1
         path = self._run / f"bad-batch-{self._workers.rank}.safetensors"
-        save_file({name: torch.from_numpy(value) for name, value in arrays(batch).items()}, path)
+        save_file(batch, path)
         self._log("bad batch", step=self._progress.step, kept=path.name)
         if self._strikes >= _STRIKES:
             raise TrainingError(f"{_STRIKES} losses in a row were not finite; the last batch is in {path}")
@@ -173,22 +172,25 @@ class Loop:
         self._progress.songs = [song.id for song in self._songs]
         self._log("start", step=self._progress.step, songs=len(self._songs), recipe=self._recipe.raw())
 
-    def _new_sampler(self) -> AnySampler:
-        return sampler_for(self._recipe, self._net, self._songs, self._progress.decaying)
+    def _new_reading(self) -> Reading:
+        recipe, workers = self._recipe, self._workers
+        sampler = sampler_for(recipe, self._net, self._songs, self._progress.decaying)
+        key, pinned = (recipe.run.seed, workers.rank), workers.device.type == "cuda"
+        return reading(sampler, key, recipe.optim.batch, recipe.run.readers, pinned)
 
     def _fit_input(self, task: nn.Module) -> None:
         """Fit what a net knows of its input from the start, from examples that no step will see again."""
         measure = getattr(task, "measure", None)
         if measure is not None:
-            batch = self._sampler.batch([self._recipe.run.seed, _NO_RANK, 0], _MEASURED)
-            assert isinstance(batch, Batch)
-            measure(*self._workers.on_device((batch.wave, batch.curve)))
+            sampler = sampler_for(self._recipe, self._net, self._songs, self._progress.decaying)
+            batch = arrays(sampler.batch([self._recipe.run.seed, _NO_RANK, 0], _MEASURED))
+            measure(*self._workers.on_device(torch.from_numpy(batch[name]) for name in ("wave", "curve")))
 
     def _enter_decay(self) -> None:
         """Keep the state from which the run can be extended, then change to the late pieces."""
         self._save(self._run / "before-decay")
         self._progress.decaying = True
-        self._sampler = self._new_sampler()
+        self._reading = self._new_reading()
 
     def _scan(self) -> list[Song]:
         """The songs on disk, as the first process finds (and prepares) them; a broken one is logged and left out."""

@@ -208,6 +208,7 @@ class RunSection(_Section):
     """processes: each with a device of its own, or ``threads`` threads of the CPU, and its own batch; gradients are
     averaged. Under torchrun, its number of processes and machines holds instead.
 
+    readers: processes beside each of these that draw its batches ahead; 0 for none. A GPU wants most of the cores.
     valid_s, valid_epochs: how often is validated, by the clock or, if given, by epochs.
     valid_songs: how many are validated on, one piece of ``valid_piece_s`` each.
     clock: what the recipe's seconds are of, all that pass or those that the process computes in, which tell runs on a
@@ -217,6 +218,7 @@ class RunSection(_Section):
     seed: int = 0
     processes: Count = 1
     threads: Count = 1
+    readers: Annotated[int, Field(ge=0)] = 0
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Precision = "32-true"
     clock: Literal["wall", "cpu"] = "wall"

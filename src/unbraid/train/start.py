@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import torch
 from safetensors.torch import save_file
+from torch import Tensor, nn
 
 from unbraid.errors import UsageError
 from unbraid.home import home
@@ -151,5 +152,20 @@ def _changed(net: Net, config: Mapping[str, Any]) -> Net:
         changed = type(net)(replace(net.config, **config))
     except (TypeError, AssertionError, ValueError) as error:
         raise UsageError(f"net.config makes no {registered_name(net)}: {error}") from error
-    checkpoint.fill(changed, net.state_dict())
+    checkpoint.fill(changed, net.state_dict() | _added_blocks(net, changed))
     return changed
+
+
+def _added_blocks(net: Net, changed: Net) -> dict[str, Tensor]:
+    """The weights of blocks that ``changed``, a compact net, has behind those of ``net``.
+
+    Their residual branches end in zeros, so that the deeper net begins as the same function (Chen et al. 2016).
+    """
+    if not isinstance(net, Compact) or changed.config.blocks[: len(net.blocks)] != net.config.blocks:
+        return {}
+    for block in changed.blocks[len(net.blocks) :]:
+        for layer in (block.time.out, block.band_out):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+    own = net.state_dict()
+    return {name: value for name, value in changed.state_dict().items() if name not in own}

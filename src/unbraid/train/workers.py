@@ -42,6 +42,9 @@ class Workers:
             strategy=several if devices * machines > 1 else "auto",
             precision=run.precision,
         )
+        if not on_cpu:
+            # Products of GPUs with 10 bits behind the point, as torch has convolutions and LSTMs by default.
+            torch.set_float32_matmul_precision("high")
         self._scaled = run.precision == "16-mixed"
         self._fabric.launch()
 
@@ -102,9 +105,9 @@ class Workers:
     def barrier(self) -> None:
         self._fabric.barrier()
 
-    def on_device(self, arrays: Iterable[Any]) -> list[Tensor]:
-        """Arrays as tensors where the net is."""
-        return [torch.from_numpy(array).to(self.device) for array in arrays]
+    def on_device(self, tensors: Iterable[Tensor]) -> list[Tensor]:
+        """The same where the net is."""
+        return [tensor.to(self.device, non_blocking=True) for tensor in tensors]
 
     def precision_state(self) -> dict[str, Any]:
         """What the precision has learnt: the scale of losses."""
