@@ -1,7 +1,8 @@
-"""The figure that a run is steered by: SDR of pieces of held-out songs, median over songs.
+"""The figure that a run is steered by: SDR of pieces of held-out songs, mean over songs.
 
 One piece a song, always the same, cut from its middle, and taken apart by the engine that users run. This is the
-whole-piece SDR (unbraid.metrics.usdr), not that of BSS-Eval.
+whole-piece SDR (unbraid.metrics.usdr), not that of BSS-Eval. Medians over songs, as results are given in, move more by
+chance: those of 25 songs once stood still where the mean over 43 rose by 0.14 dB, and songs never seen with it.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def measurable(songs: Sequence[Song], stems: int = 4) -> list[Song]:
 
 
 def validate(net: Any, songs: Sequence[Song], stems: Sequence[str], piece_s: float) -> dict[str, float]:
-    """Median SDR in dB of each stem over ``songs``, and "mean" over the stems; stems that never sound are left out."""
+    """Mean SDR in dB of each stem over ``songs``, and "mean" over the stems; stems that never sound are left out."""
     found: dict[str, list[float]] = {stem: [] for stem in stems}
     model = _model(net)
     for song in songs:
@@ -44,8 +45,8 @@ def validate(net: Any, songs: Sequence[Song], stems: Sequence[str], piece_s: flo
             if np.sqrt(np.mean(np.square(truth[stem]))) > _SILENT:
                 found[stem].append(usdr(truth[stem], estimate[stem]))
     net.train()
-    medians = {stem: float(np.median(values)) for stem, values in found.items() if values}
-    return medians | ({"mean": float(np.mean(list(medians.values())))} if medians else {})
+    means = {stem: float(np.mean(values)) for stem, values in found.items() if values}
+    return means | ({"mean": float(np.mean(list(means.values())))} if means else {})
 
 
 def truths(song: Song, stems: Sequence[str], piece_s: float) -> dict[str, Samples]:
