@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from unbraid.nets.blocks import channels_last, quick_attention
+from unbraid.nets.blocks import channels_last, quick_attention, quick_gpu
 from unbraid.nets.blocks.channels_last import has_onednn, product
 from unbraid.nets.blocks.quick_attention import attended
 from unbraid.nets.blocks.quick_encoder import QuickEncoder
@@ -128,6 +128,24 @@ def test_quick_layers_answer_as_the_plain_ones(
     assert any(isinstance(part, QuickEncoder) for part in quick.modules())
     error = (quick(mix) - wanted).square().sum() / wanted.square().sum()
     assert error < 1e-11
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("name", ["demucs", "hdemucs", "htdemucs"])
+@pytest.mark.parametrize("batch", [1, 65])
+def test_layers_for_gpus_answer_as_the_plain_ones(name: str, batch: int) -> None:
+    torch.manual_seed(0)
+    net = NETS[name]().eval()
+    for key, parameter in net.named_parameters():
+        if key.endswith("scale"):
+            nn.init.uniform_(parameter, 0.3, 0.8)
+    mix = noise(batch, 2, 3000)
+    wanted = net(mix)
+    quick = quick_gpu.quicken(net)
+    kinds = [type(part) for part in quick.modules()]
+    assert quick_gpu.OverlapAdd in kinds and (quick_gpu.WholeNorm in kinds or name == "demucs")
+    assert not {nn.ConvTranspose1d, nn.ConvTranspose2d} & set(kinds)
+    assert (quick(mix) - wanted).square().sum() / wanted.square().sum() < 1e-11
 
 
 @torch.inference_mode()

@@ -152,13 +152,12 @@ def _in_torch(name: str, file: Checkpoint, device: Device) -> tuple[Separator, s
 
 
 def _placed(net: Net, spec: Spec, device: Device) -> tuple[Separator, str]:
-    from unbraid.nets.blocks.quick_hybrid import quicken
+    from unbraid.nets.blocks import quick_gpu, quick_hybrid
     from unbraid.runtime.torch import TorchSeparator, pick_device
     from unbraid.runtime.torch_asked import AskedSeparator
 
     where = pick_device(device)
-    if where.type == "cpu":
-        net = quicken(net)
+    net = (quick_hybrid if where.type == "cpu" else quick_gpu).quicken(net)
     kind = TorchSeparator if spec.stems else AskedSeparator
     return kind(net, spec, where), f"torch on {where}"
 
