@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
+from tests.data import layouts
 from tests.evaluate.songs import STEMS, noise, write_folder, write_studio_song
 from unbraid.errors import AudioError, UsageError
 from unbraid.evaluate.dataset import find_tracks
+from unbraid.evaluate.song import load_song
 
 
 def test_folders_of_songs_by_name_and_what_is_missing(tmp_path: Path) -> None:
@@ -80,6 +84,37 @@ def test_a_song_of_which_no_sounding_stem_is_known_is_passed_over(tmp_path: Path
     write_studio_song(tmp_path / "band", [("band", ("drums", "bass", "other"), "band", noise(1, channels=2))])
     write_studio_song(tmp_path / "song", [("kick", ("drums",), "kick", noise(2, channels=2))])
     assert [track.name for track in find_tracks(tmp_path)] == ["song"]
+
+
+def test_moisesdb_has_guitar_and_piano_beside_the_four(tmp_path: Path) -> None:
+    folder = layouts.moises_song(tmp_path / "moisesdb_v0.1" / "provider" / "0123")
+    (track,) = find_tracks(tmp_path)
+    assert (track.name, track.mixture, track.missing) == ("Band - Song", None, ())
+    files = {stem: len(found) for stem, found in track.stems.items()}
+    assert files == {"vocals": 2, "drums": 0, "bass": 0, "other": 1, "guitar": 1}
+    assert set(track.sounds) == {"lead female singer", "background vocals", "congas", "acoustic guitar"}
+    song = load_song(track, ["congas"])
+    parts = [soundfile.read(path, always_2d=True)[0].T for path in sorted(folder.rglob("*.wav"))]
+    assert song.mixture.shape == max((part.shape for part in parts), key=lambda shape: shape[1])
+    np.testing.assert_allclose(sum(song.stems.values()), song.mixture, atol=1e-6)
+    np.testing.assert_array_equal(song.sounds["congas"], song.stems["other"])
+
+
+def test_slakh_has_no_voices_and_tells_guitars(tmp_path: Path) -> None:
+    layouts.slakh_song(tmp_path / "test" / "Track00001")
+    (track,) = find_tracks(tmp_path)
+    assert (track.name, track.missing) == ("Track00001", ())
+    files = {stem: len(found) for stem, found in track.stems.items()}
+    assert files == {"vocals": 0, "drums": 1, "bass": 1, "other": 0, "guitar": 1}
+    song = load_song(track)
+    np.testing.assert_allclose(sum(song.stems.values()), song.mixture, atol=2e-4)
+
+
+def test_an_accompaniment_hides_the_stems_in_it(tmp_path: Path) -> None:
+    write_folder(tmp_path / "karaoke", {"vocals": noise(1), "accompaniment": noise(2)})
+    (track,) = find_tracks(tmp_path)
+    assert (tuple(track.stems), track.missing) == (("vocals",), ("drums", "bass", "other"))
+    assert len(track.everything) == 2
 
 
 def test_says_what_a_folder_of_songs_is(tmp_path: Path) -> None:

@@ -1,26 +1,27 @@
-"""A folder becomes a list of songs with known stems, in any of the layouts that people have.
+"""A folder becomes a list of songs with known stems, in any of the layouts that training reads.
 
-- MUSDB18: ``DATA/test/*.stem.mp4``, five streams in each: mixture, drums, bass, other, vocals;
-- MUSDB18-HQ and any folder per song: ``DATA/test/SONG/mixture.wav``, ``vocals.wav``, ... (any audio format);
-- the studio's: ``DATA/test/SONG/song.json`` with a file for each part.
-
-``test/`` is taken where there is one, else DATA itself; DATA may also be one song. A song of which no stem is known to
-sound (the studio's recordings of whole bands) has nothing to be measured and is passed over. Nothing is decoded here.
+They are those of :mod:`unbraid.data.tracks`: MUSDB18, MUSDB18-HQ and any folder per song, MoisesDB, Slakh,
+and the studio's. ``test/`` is taken where there is one, else DATA itself; DATA may also be one song. A song of which no
+stem is known to sound (the studio's recordings of whole bands) has nothing to be measured and is passed over. Nothing
+is decoded here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from unbraid.data.tracks import read_song
-from unbraid.data.tracks.found import STEMS, SoundFile, is_sound
-from unbraid.data.tracks.musdb import SUFFIX, streams_of
+from unbraid.data.tracks.find import songs_below
+from unbraid.data.tracks.found import STEMS, FoundPart, FoundSong, SoundFile
+from unbraid.data.tracks.naming import USUAL
 from unbraid.errors import UsageError
 
 FINER_STEMS = ("guitar", "piano")
 """Stems that are a part of other where nobody tells them apart."""
+
+_BY_STEM = ("folder", "musdb18")
+"""Layouts whose labels are names of stems, not of sounds."""
 
 
 @dataclass(frozen=True)
@@ -48,58 +49,37 @@ class Track:
 
 
 def find_tracks(data: Path) -> list[Track]:
-    """The songs in ``data``, by name. Raises UsageError if there is none, AudioError for a broken song.json."""
+    """The songs in ``data``, by name. Raises UsageError if there is none, AudioError for one whose description is broken."""
     if not data.is_dir():
         raise UsageError(f"{data} is not a folder; give one with songs whose stems are known")
     root = data / "test" if (data / "test").is_dir() else data
-    tracks = [_song_in(root)] if _song_in(root) else list(_songs_below(root))
-    found = [track for track in tracks if track is not None and any(track.stems.values())]
+    tracks = map(_track, songs_below(root, USUAL, None))
+    found = [track for track in tracks if any(track.stems.values())]
     if not found:
         raise UsageError(
-            f"{data} holds no songs with known stems; give MUSDB18 (*.stem.mp4), or a folder with one folder a song "
-            f"(mixture.wav, {', '.join(f'{stem}.wav' for stem in STEMS)}), or what `unbraid studio` made"
+            f"{data} holds no songs with known stems; give MUSDB18 (*.stem.mp4), MoisesDB, Slakh, a folder with one "
+            f"folder a song (mixture.wav, {', '.join(f'{stem}.wav' for stem in STEMS)}), or what `unbraid studio` made"
         )
     return found
 
 
-def _songs_below(root: Path) -> Iterator[Track | None]:
-    for entry in sorted(root.iterdir()):
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir():
-            yield _song_in(entry)
-        elif entry.name.endswith(SUFFIX):
-            yield _stem_file(entry)
-
-
-def _song_in(folder: Path) -> Track | None:
-    return _studio_song(folder) if (folder / "song.json").is_file() else _stem_folder(folder)
-
-
-def _stem_file(path: Path) -> Track:
-    streams = streams_of(path)
-    stems = {stem: (streams[stem],) for stem in STEMS}
-    return Track(path.name.removesuffix(SUFFIX), streams["mixture"], stems, tuple(streams[stem] for stem in STEMS))
-
-
-def _stem_folder(folder: Path) -> Track | None:
-    files = {entry.stem.lower(): SoundFile(entry) for entry in sorted(folder.iterdir()) if is_sound(entry)}
-    stems = {stem: (files[stem],) for stem in (*STEMS, *FINER_STEMS) if stem in files}
-    if not stems:
-        return None
-    return Track(folder.name, files.get("mixture"), stems, tuple(files[stem] for stem in stems))
-
-
-def _studio_song(folder: Path) -> Track:
+def _track(song: FoundSong) -> Track:
     """A part of several stems hides each of them: only stems that no such part touches are known."""
-    parts = read_song(folder).parts
-    hidden = frozenset[str]().union(*(part.stems for part in parts if len(part.stems) > 1))
-    stems: dict[str, tuple[SoundFile, ...]] = {stem: () for stem in STEMS if stem not in hidden}
+    hidden = frozenset[str]().union(*(part.stems for part in song.parts if len(part.stems) > 1))
+    stems: dict[str, tuple[SoundFile, ...]] = {stem: () for stem in STEMS if stem in song.lacks}
     sounds: dict[str, tuple[SoundFile, ...]] = {}
-    for part in parts:
-        file = SoundFile(part.path)
-        for stem in part.stems & stems.keys():
-            stems[stem] = (*stems[stem], file)
+    for part in song.parts:
         if len(part.stems) == 1:
-            sounds[part.label] = (*sounds.get(part.label, ()), file)
-    return Track(folder.name, None, stems, tuple(SoundFile(part.path) for part in parts), sounds)
+            stem = _stem(song, part)
+            stems[stem] = (*stems.get(stem, ()), part.file)
+            if song.kind not in _BY_STEM:
+                sounds[part.label] = (*sounds.get(part.label, ()), part.file)
+    known = {stem: stems[stem] for stem in (*STEMS, *FINER_STEMS) if stem in stems and stem not in hidden}
+    return Track(song.name, song.mixture, known, tuple(part.file for part in song.parts), sounds)
+
+
+def _stem(song: FoundSong, part: FoundPart) -> str:
+    """The stem of a part that has one, the finer one where the layout tells guitars and pianos apart."""
+    told = () if song.kind == "studio" else (part.label, *part.words)
+    (stem,) = part.stems
+    return next((finer for finer in FINER_STEMS if finer in told), stem)
