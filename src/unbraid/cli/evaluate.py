@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="MUSDB18, MUSDB18-HQ, MoisesDB, Slakh, or a folder of song folders.")],
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="MUSDB18(-HQ), MoisesDB, Slakh or folders of stems.")],
     model: Annotated[
         list[str] | None, typer.Option("-m", "--model", help="May be given again.  [default: compact]")
     ] = None,

@@ -49,7 +49,7 @@ class Track:
 
 
 def find_tracks(data: Path) -> list[Track]:
-    """The songs in ``data``, by name. Raises UsageError if there is none, AudioError for one whose description is broken."""
+    """The songs in ``data``. Raises UsageError if there is none, AudioError for one whose description is broken."""
     if not data.is_dir():
         raise UsageError(f"{data} is not a folder; give one with songs whose stems are known")
     root = data / "test" if (data / "test").is_dir() else data
