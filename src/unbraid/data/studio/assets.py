@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from unbraid.data.studio import patches
 from unbraid.data.studio.kits import Kit, read_hydrogen, read_one_shots
 from unbraid.data.studio.split import SPLITS, Split, split_of_file
 from unbraid.data.studio.strums import StrumBook, read_strums
@@ -22,7 +23,8 @@ SCRIPT = "scripts/studio-assets.sh"
 
 @dataclass(frozen=True)
 class FontSource:
-    """A sound font of a package; ``drum_programs`` are those of its ``drum_bank``, ``weight`` how often it is taken."""
+    """A sound font of a package, or the list of its patches; ``drum_programs`` are those of its ``drum_bank``,
+    ``weight`` how often it is taken."""
 
     name: str
     package: str
@@ -50,10 +52,14 @@ class KitSource:
 
 @dataclass(frozen=True)
 class Font:
-    """A sound font on disk."""
+    """A sound font on disk. programs: those of its first bank, None for all of General MIDI."""
 
     source: FontSource
     path: Path
+    programs: frozenset[int] | None = None
+
+    def has(self, program: int) -> bool:
+        return self.programs is None or program in self.programs
 
 
 @dataclass(frozen=True)
@@ -82,9 +88,11 @@ _GM_DRUMS = (0, 8, 16, 24, 25, 32, 40)
 _FLUID_DRUMS = (*range(6), *range(8, 13), 16, 17, 18, 24, 25, 32, 33, 40)
 _AVL = "avldrums.lv2-soundfont"
 _MUSE = "musescore-general-soundfont-small"
+_FREEPATS = "GPL-2.0-or-later with an exception for compositions"
 FONTS = (
     FontSource("FluidR3", "fluid-soundfont-gm", "sf2/FluidR3_GM.sf2", "MIT", "train", _FLUID_DRUMS),
     FontSource("MuseScore General Lite", _MUSE, "sf3/MuseScore_General_Lite.sf3", "MIT", "train", _GM_DRUMS, 0.8),
+    FontSource("FreePats", "freepats", patches.LIST, _FREEPATS, "train", (0,), 0.9),
     FontSource("OPL-3 FM", "opl3-soundfont", "sf2/OPL-3_FM_128M.sf2", "CC-BY-SA-4.0", "train", (), 0.1),
     FontSource("Red Zeppelin", _AVL, "sf2/Red_Zeppelin_4_LV2.sf2", "CC-BY-SA-3.0", "test", (0,), 0.0, False, 0),
     FontSource("Csound GM bank", "csound-soundfont", "sf2/sf_GMbank.sf2", "public domain", "valid", _GM_DRUMS),
@@ -155,12 +163,7 @@ def gather(assets: Path, split: Split) -> Material:
 
 def find_fonts(assets: Path, split: Split) -> list[Font]:
     """The fonts of ``split``; AudioError names the first that is missing."""
-    fonts = [Font(source, assets / source.package / "usr/share/sounds" / source.file) for source in FONTS]
-    fonts = [font for font in fonts if font.source.split == split]
-    for font in fonts:
-        if not font.path.is_file():
-            raise AudioError(_missing(font.source.package, font.path))
-    return fonts
+    return [_open_font(source, assets / source.package) for source in FONTS if source.split == split]
 
 
 def find_kits(assets: Path, split: Split) -> list[tuple[KitSource, Kit]]:
@@ -188,6 +191,14 @@ def find_midi(assets: Path, split: Split) -> list[MidiFile]:
                 found.append(MidiFile(f"midi:{package}/{name}", licence, split, data))
             seen.add(data)
     return found
+
+
+def _open_font(source: FontSource, package: Path) -> Font:
+    listed = source.file == patches.LIST
+    path = package / source.file if listed else package / "usr/share/sounds" / source.file
+    if not path.is_file():
+        raise AudioError(_missing(source.package, path))
+    return Font(source, *patches.font_of(package)) if listed else Font(source, path)
 
 
 def _open_kit(source: KitSource, assets: Path) -> Kit:

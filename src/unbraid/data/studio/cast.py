@@ -164,10 +164,11 @@ def _struck(font: Font, program: int, fonts: Fonts) -> Perform:
 
 
 def _from_font(program: int, family: str, material: Material, fonts: Fonts, rng: np.random.Generator) -> Player:
-    weights = np.array([font.source.weight for font in material.melodic_fonts])
-    if not len(weights):
+    able = [font for font in material.melodic_fonts if font.has(program)]
+    if not able:
         return _from_patch("bass" if 32 <= program <= 39 else "keys", family, rng)
-    font = material.melodic_fonts[int(rng.choice(len(weights), p=weights / weights.sum()))]
+    weights = np.array([font.source.weight for font in able])
+    font = able[int(rng.choice(len(weights), p=weights / weights.sum()))]
     label = PROGRAM_LABELS[program]
     if family in ("distorted guitar", "power") and label == "electric guitar":
         label = "distorted guitar"  # a clean guitar that goes through an amplifier at full gain
