@@ -117,6 +117,32 @@ def test_an_accompaniment_hides_the_stems_in_it(tmp_path: Path) -> None:
     assert len(track.everything) == 2
 
 
+def test_nothing_is_heard_twice(tmp_path: Path) -> None:
+    song = tmp_path / "song"
+    write_folder(song, {name: noise(1) for name in ("drums", "kick", "vocals", "other", "guitar_1", "guitar_2")})
+    soundfile.write(song / "vocals.flac", noise(2).T, 8000)
+    (track,) = find_tracks(tmp_path)
+    files = {stem: [file.path.name for file in found] for stem, found in track.stems.items()}
+    guitars = ["guitar_1.wav", "guitar_2.wav"]
+    assert files == {"vocals": ["vocals.flac"], "drums": ["drums.wav"], "other": ["other.wav"], "guitar": guitars}
+
+
+def test_songs_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    for album in ("first", "second"):
+        write_folder(tmp_path / album / "01", {"vocals": noise(1), "drums": noise(2)})
+    write_folder(tmp_path / "second" / "02", {"vocals": noise(1), "drums": noise(2)})
+    assert [track.name for track in find_tracks(tmp_path)] == ["first - 01", "second - 01", "02"]
+
+
+def test_splits_without_a_test_and_answers_are_no_truth(tmp_path: Path) -> None:
+    write_folder(tmp_path / "song", {"vocals": noise(1), "drums": noise(2)})
+    write_folder(tmp_path / "separated" / "compact" / "song", {"vocals": noise(3), "drums": noise(4)})
+    assert [track.name for track in find_tracks(tmp_path)] == ["song"]
+    write_folder(tmp_path / "train" / "song", {"vocals": noise(1), "drums": noise(2)})
+    with pytest.raises(UsageError, match=r"has no test, but train; .*train"):
+        find_tracks(tmp_path)
+
+
 def test_says_what_a_folder_of_songs_is(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"holds no songs.*vocals\.wav"):
         find_tracks(tmp_path)

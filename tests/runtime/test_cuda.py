@@ -11,6 +11,7 @@ import torch
 
 from tests.laws.tiny import SIZES
 from tests.train.tiny import recipe
+from unbraid.nets.blocks import quick_gpu
 from unbraid.nets.registry import classes
 from unbraid.runtime.torch import TorchSeparator, pick_device
 from unbraid.runtime.torch_asked import AskedSeparator
@@ -20,16 +21,18 @@ from unbraid.train.loop import train
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
 
-def answer(name: str, device: str, half: bool) -> np.ndarray:
+def answer(name: str, device: str, half: bool, batch: int = 2) -> np.ndarray:
     config, net = classes(name)
     torch.manual_seed(0)
     built = net(config(**SIZES[name])).eval()
+    if device == "cuda":
+        built = quick_gpu.quicken(built)  # as unbraid.zoo.checkpoint does
     spec, rng = built.spec(name), np.random.default_rng(1)
-    mix = rng.standard_normal((2, spec.channels, spec.valid_length(spec.segment)), np.float32) / 10
+    mix = rng.standard_normal((batch, spec.channels, spec.valid_length(spec.segment)), np.float32) / 10
     if spec.stems:
         stems: np.ndarray = TorchSeparator(built, spec, device, half=half)(mix).stems
         return stems
-    queries = rng.standard_normal((2, 3, spec.embedding), np.float32)
+    queries = rng.standard_normal((batch, 3, spec.embedding), np.float32)
     asked = AskedSeparator(built, spec, device)(mix, queries).asked
     assert asked is not None
     return asked
@@ -44,6 +47,12 @@ def agreement_db(one: np.ndarray, other: np.ndarray) -> float:
 def test_a_net_gives_what_it_gives_on_the_cpu(name: str, half: bool, least_db: float) -> None:
     """Convolutions of GPUs have 10 bits behind the point unless told otherwise, and half precision as many."""
     assert agreement_db(answer(name, "cpu", False), answer(name, "cuda", half)) > least_db
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_so_do_many_at_once(half: bool) -> None:
+    """From 64 on norms are torch's own."""
+    assert agreement_db(answer("htdemucs", "cpu", False, 65), answer("htdemucs", "cuda", half, 65)) > 30
 
 
 def test_auto_finds_it() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from unbraid.errors import AudioError
 from unbraid.train import checkpoint
 from unbraid.train.loop import train
 from unbraid.train.material import sampler_for, songs_for
-from unbraid.train.reading import reading
+from unbraid.train.reading import ReadingError, reading
 from unbraid.train.start import build
 
 
@@ -40,10 +42,17 @@ def test_a_run_with_readers_ends_bit_equal_to_one_without(tmp_path: Path) -> Non
 
 
 class Broken:
-    def batch(self, seed: object, size: int) -> None:
+    def batch(self, seed: list[int], size: int) -> None:
+        if seed[2] == 7:
+            os.kill(os.getpid(), signal.SIGKILL)
         raise AudioError("drums.wav: cannot be read")
 
 
-def test_an_error_of_a_reader_is_told_to_the_run() -> None:
-    with pytest.raises(AudioError, match=r"drums\.wav"):
+def test_an_error_of_a_reader_is_told_in_its_own_words() -> None:
+    with pytest.raises(AudioError, match=r"^drums\.wav: cannot be read$"):
         reading(Broken(), (0, 0), 2, 1, pinned=False).batch(0)  # type: ignore[arg-type]
+
+
+def test_a_reader_that_was_killed_is_told_in_a_sentence() -> None:
+    with pytest.raises(ReadingError, match=r"killed .*run\.readers"):
+        reading(Broken(), (0, 0), 2, 1, pinned=False).batch(7)  # type: ignore[arg-type]

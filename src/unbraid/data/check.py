@@ -106,7 +106,7 @@ def song_faults(
     for stem in song.missing(limits.stems):
         yield Fault(name, str(song.folder), "missing-stem", f"has no file for {stem}", True)
     for path in song.unknown:
-        yield Fault(name, str(path), "unknown-name", "is named like no stem and passed over")
+        yield Fault(name, str(path), "unknown-name", "is named like no stem, or is in another file, and passed over")
     for file, each in facts.items():
         if each.error:
             yield Fault(name, str(file), "corrupt", each.error, True)

@@ -8,11 +8,12 @@ is decoded here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from unbraid.data.tracks.find import songs_below
+from unbraid.data.tracks.find import SPLITS, songs_below
 from unbraid.data.tracks.found import STEMS, FoundPart, FoundSong, SoundFile
 from unbraid.data.tracks.naming import USUAL
 from unbraid.errors import UsageError
@@ -49,12 +50,18 @@ class Track:
 
 
 def find_tracks(data: Path) -> list[Track]:
-    """The songs in ``data``. Raises UsageError if there is none, AudioError for one whose description is broken."""
+    """The songs in ``data``, at most three folders deep.
+
+    Raises UsageError if there is none, or if there are splits but no test; AudioError for a broken description.
+    """
     if not data.is_dir():
         raise UsageError(f"{data} is not a folder; give one with songs whose stems are known")
     root = data / "test" if (data / "test").is_dir() else data
-    tracks = map(_track, songs_below(root, USUAL, None))
-    found = [track for track in tracks if any(track.stems.values())]
+    others = [name for names in SPLITS.values() for name in names if (data / name).is_dir()]
+    if root == data and others:
+        raise UsageError(f"{data} has no test, but {', '.join(others)}; say which is meant: {data / others[-1]}")
+    songs = list(songs_below(root, USUAL, None))
+    found = [track for track in map(_track, songs, _names(songs, root)) if any(track.stems.values())]
     if not found:
         raise UsageError(
             f"{data} holds no songs with known stems; give MUSDB18 (*.stem.mp4), MoisesDB, Slakh, a folder with one "
@@ -63,7 +70,14 @@ def find_tracks(data: Path) -> list[Track]:
     return found
 
 
-def _track(song: FoundSong) -> Track:
+def _names(songs: Sequence[FoundSong], root: Path) -> list[str]:
+    """A name for each, longer by its folders where several have the same."""
+    often = Counter(song.name for song in songs)
+    longer = (" - ".join(song.folder.relative_to(root).parts) for song in songs)
+    return [song.name if often[song.name] == 1 else name for song, name in zip(songs, longer, strict=True)]
+
+
+def _track(song: FoundSong, name: str) -> Track:
     """A part of several stems hides each of them: only stems that no such part touches are known."""
     hidden = frozenset[str]().union(*(part.stems for part in song.parts if len(part.stems) > 1))
     stems: dict[str, tuple[SoundFile, ...]] = {stem: () for stem in STEMS if stem in song.lacks}
@@ -75,11 +89,13 @@ def _track(song: FoundSong) -> Track:
             if song.kind not in _BY_STEM:
                 sounds[part.label] = (*sounds.get(part.label, ()), part.file)
     known = {stem: stems[stem] for stem in (*STEMS, *FINER_STEMS) if stem in stems and stem not in hidden}
-    return Track(song.name, song.mixture, known, tuple(part.file for part in song.parts), sounds)
+    return Track(name, song.mixture, known, tuple(part.file for part in song.parts), sounds)
 
 
 def _stem(song: FoundSong, part: FoundPart) -> str:
     """The stem of a part that has one, the finer one where the layout tells guitars and pianos apart."""
-    told = () if song.kind == "studio" else (part.label, *part.words)
     (stem,) = part.stems
+    if song.kind == "folder":
+        return next((finer for finer in FINER_STEMS if part.label.startswith(finer)), stem)
+    told = () if song.kind == "studio" else part.words
     return next((finer for finer in FINER_STEMS if finer in told), stem)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import copy
-from threading import Condition
+from threading import Condition, Lock
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -28,6 +28,8 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 
 _ATTENTION = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 """All but that of cuDNN, which saves a quarter of a millisecond a call and takes 1.8 s to begin."""
+
+_ALONE = Lock()
 
 _CALLS = 8
 """Calls at once on a CPU, at most, since a large net's holds hundreds of megabytes."""
@@ -116,9 +118,9 @@ class TorchSeparator:
             return answer
 
     def _settings(self) -> AbstractContextManager[Any]:
-        """What torch is told for a call; on a GPU there is one at a time, so that none undoes another's."""
+        """What torch is told for a call."""
         if self._device.type == "cuda":
-            return sdpa_kernel(_ATTENTION)
+            return _attention()
         return threads(self._threads if self._device.type == "cpu" else None)
 
 
@@ -145,6 +147,14 @@ class _Room:
 def _pool(count: int) -> ThreadPoolExecutor:
     """Threads of our own, since each thread that calls torch has a team of workers, and teams wait for each other."""
     return ThreadPoolExecutor(count, thread_name_prefix="unbraid-torch")
+
+
+@contextmanager
+def _attention() -> Iterator[None]:
+    """Without cuDNN's. What is allowed holds for the whole process, so calls of several models wait for each other; a
+    card computes one of them at a time anyway."""
+    with _ALONE, sdpa_kernel(_ATTENTION):
+        yield
 
 
 @contextmanager

@@ -33,7 +33,7 @@ class Progress:
 
     seconds: of training, over all its sittings. audio_s: seconds of music learned from. songs: those in use, by id;
     with the step they are all the state that the sampler has. valid_songs: those that ``best_sdr_db`` is of;
-    best_of: the net itself or the average that it is of; stale: validations since.
+    best_of: the net itself or the average that it is of; best_is: how it is told over songs; stale: validations since.
     ema_updates: of the average called "ema", where that is all there is.
     """
 
@@ -46,6 +46,7 @@ class Progress:
     valid_songs: list[str] = field(default_factory=list)
     ema_updates: int = 0
     best_of: str | None = None
+    best_is: str = "median"  # of all runs before there was another
     stale: int = 0
 
 

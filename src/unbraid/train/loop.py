@@ -27,6 +27,7 @@ from unbraid.train.reading import Reading, reading
 from unbraid.train.recipe import Recipe
 from unbraid.train.start import build, description, rebuilt
 from unbraid.train.tasks import task_for
+from unbraid.train.validate import OVER_SONGS
 from unbraid.train.workers import Workers
 
 _KEPT = 2  # checkpoints beside the best and the one before the decay
@@ -233,9 +234,10 @@ class Loop:
 
     def _measure(self) -> None:
         progress, songs = self._progress, held_out(self._recipe, self._net)
-        if [song.id for song in songs] != progress.valid_songs:
-            # Figures over other songs cannot be compared.
+        if ([song.id for song in songs], OVER_SONGS) != (progress.valid_songs, progress.best_is):
+            # Figures over other songs, or told otherwise, cannot be compared.
             progress.valid_songs, progress.best_sdr_db = [song.id for song in songs], None
+            progress.best_is, progress.stale = OVER_SONGS, 0
         found: dict[str, dict[str, float]] = {}
         for name in self._averages.candidates():
             with self._averages.applied(name, self._net):

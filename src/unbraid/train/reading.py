@@ -8,16 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from unbraid.errors import UnbraidError
 from unbraid.train.material import AnySampler, arrays
 
 _LAST = 1 << 31  # more steps than any run has
 _AHEAD = 2  # batches that each reader keeps ready
+
+
+Drawn: TypeAlias = dict[str, Tensor] | UnbraidError
+
+
+class ReadingError(UnbraidError):
+    """A reader was killed."""
 
 
 class Reading(Protocol):
@@ -29,7 +37,7 @@ class Reading(Protocol):
 
 
 @dataclass(frozen=True)
-class AtOnce(Dataset[dict[str, Tensor]]):
+class AtOnce(Dataset[Drawn]):
     """Draws what is asked for. key: what, with the step between its two numbers, seeds a draw. size: examples."""
 
     sampler: AnySampler
@@ -40,7 +48,12 @@ class AtOnce(Dataset[dict[str, Tensor]]):
         drawn = self.sampler.batch([*self.key, step], self.size)
         return {name: torch.from_numpy(value) for name, value in arrays(drawn).items()}
 
-    __getitem__ = batch
+    def __getitem__(self, step: int) -> dict[str, Tensor] | UnbraidError:
+        """As :meth:`batch`, for another process: an error goes back as an answer, or a traceback would go with it."""
+        try:
+            return self.batch(step)
+        except UnbraidError as error:
+            return error
 
 
 class Ahead:
@@ -51,16 +64,25 @@ class Ahead:
 
     def __init__(self, source: AtOnce, readers: int, pinned: bool) -> None:
         self._source, self._readers, self._pinned = source, readers, pinned
-        self._coming: Iterator[dict[str, Tensor]] = iter(())
+        self._coming: Iterator[Drawn] = iter(())
         self._next: int | None = None
 
     def batch(self, step: int) -> dict[str, Tensor]:
         if step != self._next:
             self._coming = iter(self._from(range(step, _LAST)))
         self._next = step + 1
-        return next(self._coming)
+        try:
+            drawn = next(self._coming)
+        except RuntimeError as error:
+            raise ReadingError(
+                f"a process that reads ahead was killed ({str(error).splitlines()[0]}); memory may be too small, or "
+                f"shared memory (/dev/shm), for {_AHEAD} batches of each of {self._readers}: lower run.readers"
+            ) from error
+        if isinstance(drawn, UnbraidError):
+            raise drawn
+        return drawn
 
-    def _from(self, steps: Sequence[int]) -> DataLoader[dict[str, Tensor]]:
+    def _from(self, steps: Sequence[int]) -> DataLoader[Drawn]:
         return DataLoader(
             self._source,
             batch_size=None,

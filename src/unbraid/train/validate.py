@@ -21,6 +21,9 @@ from unbraid.signal import Samples
 from unbraid.spec import Spec
 from unbraid.zoo.load import Loaded
 
+OVER_SONGS = "mean"
+"""What a stem's figure is over songs."""
+
 _SILENT = 1e-3  # RMS: below it a stem's SDR says nothing
 
 

@@ -97,10 +97,12 @@ def _stroke(data: bytes, at: int, path: Path) -> tuple[Stroke, int]:
     loop = (begin // width, end // width) if modes & 4 and begin < end <= size else None
     if modes & 16:
         samples = samples[::-1].copy()
+        loop = (len(samples) - loop[1], len(samples) - loop[0]) if loop else None
     if loop and modes & 8:  # to and fro: the way back is added once
         samples = np.concatenate([samples[: loop[1]], samples[loop[0] : loop[1]][::-1], samples[loop[1] :]])
         loop = (loop[0], 2 * loop[1] - loop[0])
-    envelope = _envelope(rates, levels, held=bool(modes & 32)) if modes & 64 else Envelope()
+    shaped = modes & 64 and not _is_none(rates, levels)
+    envelope = _envelope(rates, levels, held=bool(modes & 32)) if shaped else Envelope()
     pan = float(np.clip((balance - 7.5) / 7.5, -1, 1)) if balance not in (7, 8) else 0.0
     stroke = Stroke(samples, rate, root / 1000, low / 1000, high / 1000, loop, envelope, pan)
     return stroke, at + _SAMPLE + size
@@ -112,6 +114,11 @@ def _decoded(raw: bytes, width: int, unsigned: bool) -> NDArray[np.int16]:
         return (wide - 32_768 if unsigned else wide).astype(np.int16)
     narrow = np.frombuffer(raw, np.uint8 if unsigned else np.int8).astype(np.int32)
     return ((narrow - 128 if unsigned else narrow) * 256).astype(np.int16)
+
+
+def _is_none(rates: list[int], levels: list[int]) -> bool:
+    """Whether an envelope says nothing: all as fast as can be, or loud to the end. TiMidity passes over such, too."""
+    return all(rate == 63 for rate in rates) or levels[-1] >= 100
 
 
 def _envelope(rates: list[int], levels: list[int], held: bool) -> Envelope:

@@ -10,6 +10,9 @@ from unbraid.errors import AudioError
 
 LIST = "etc/timidity/freepats.cfg"
 _CACHE = "fonts"
+_MADE = 2
+"""How fonts are made; one that was made otherwise is not taken."""
+
 _INSTRUMENTS = 115  # programs from here on are noises
 _SHARED = frozenset({64, 69, 75, 79})
 """Soprano saxophone, English horn, pan flute and ocarina: the same recordings are in TimGM6mb or the Csound bank, which
@@ -17,11 +20,14 @@ are held out (all patches were searched for in them by normalised correlation; t
 
 
 def font_of(package: Path) -> tuple[Path, frozenset[int]]:
-    """The font of the unpacked ``package``, and the programs that it has. AudioError if a file of it is missing."""
+    """The font of the unpacked ``package``, and the programs that it has.
+
+    Raises AudioError if a file of it is missing, OutputError if the font cannot be written.
+    """
     listed = read_list(package / LIST)
     wanted = frozenset(range(_INSTRUMENTS)) - _SHARED
     programs = {number: path for number, path in listed[False].items() if number in wanted}
-    font = package.parent / _CACHE / f"{package.name}.sf2"
+    font = package.parent / _CACHE / f"{package.name}-{_MADE}.sf2"
     if not font.exists():
         strokes = {number: read_patch(_unpacked(package, path)) for number, path in programs.items()}
         drums = {key: read_patch(_unpacked(package, path))[0] for key, path in listed[True].items()}

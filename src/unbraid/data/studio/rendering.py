@@ -18,7 +18,7 @@ from unbraid.data.studio.voice import load_voices
 from unbraid.errors import UnbraidError, UsageError
 
 FORMAT = 1
-VERSION = "1"
+VERSION = "2"
 
 Progress = Callable[[str], None]
 

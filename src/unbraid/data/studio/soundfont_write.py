@@ -6,17 +6,19 @@ in which 100 dB would be gone.
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from unbraid.audio.atomic import AtomicFile, cannot_write
 from unbraid.data.studio.gus import Envelope, Stroke
 
 DRUM_BANK = 128
+_RING = Envelope(release_db_s=2.5)  # a drum that is struck sounds to its end
+_LONGEST_S, _LONGEST_HOLD_S = 40.0, 18.0
 _GAP = 46  # samples of silence that the standard wants between recordings
 _PAN, _ATTACK, _HOLD, _DECAY, _SUSTAIN, _RELEASE = 17, 34, 35, 36, 37, 38
 _INSTRUMENT, _KEYS, _FINE_TUNE, _SAMPLE, _MODES, _ROOT = 41, 43, 52, 53, 54, 58
@@ -26,26 +28,33 @@ Zone = tuple[int, int, Stroke]
 
 
 def write_font(path: Path, name: str, programs: Mapping[int, Sequence[Stroke]], drums: Mapping[int, Stroke]) -> None:
-    """A font with ``programs`` in bank 0 and ``drums``, key -> stroke, as program 0 of bank 128; never half a file."""
+    """A font with ``programs`` in bank 0 and ``drums``, key -> stroke, as program 0 of bank 128.
+
+    Raises OutputError; there is never half a file.
+    """
     font = _Font()
     for number, strokes in sorted(programs.items()):
         font.add(f"program {number}", 0, number, zones(strokes))
     if drums:
-        font.add("drums", DRUM_BANK, 0, [(key, key, stroke) for key, stroke in sorted(drums.items())], fixed=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_bytes(font.content(name))
-    partial.replace(path)
+        struck = {key: replace(stroke, loop=None, envelope=_RING) for key, stroke in drums.items()}
+        font.add("drums", DRUM_BANK, 0, [(key, key, stroke) for key, stroke in sorted(struck.items())], fixed=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    with AtomicFile(path) as atomic:
+        atomic.file.write(font.content(name))
 
 
 def zones(strokes: Sequence[Stroke]) -> list[Zone]:
-    """The keys of each recording, from low to high, without gaps."""
-    ordered = sorted(strokes, key=lambda stroke: stroke.hz)
+    """The keys of each recording, from low to high, without gaps, as far up as it says itself."""
+    ordered = sorted(strokes, key=lambda stroke: stroke.high_hz)
     found, first = [], 0
-    for place, stroke in enumerate(ordered):
-        last = 127 if place + 1 == len(ordered) else int(np.clip(round(key_of(stroke.high_hz)), first, 126))
-        found.append((first, last, stroke))
-        first = min(last + 1, 127)
+    for stroke in ordered:
+        last = 127 if stroke is ordered[-1] else min(round(key_of(stroke.high_hz)), 127)
+        if last >= first:
+            found.append((first, last, stroke))
+            first = last + 1
     return found
 
 
@@ -124,7 +133,7 @@ def _zone(first: int, last: int, stroke: Stroke, root: float, sample: int) -> It
 def _generators(envelope: Envelope) -> Iterable[tuple[int, int]]:
     yield _ATTACK, _timecents(envelope.attack_s)
     if envelope.hold_s:
-        yield _HOLD, _timecents(envelope.hold_s)
+        yield _HOLD, _timecents(min(envelope.hold_s, _LONGEST_HOLD_S))
     if envelope.fall_db:
         yield _DECAY, _timecents(100 / envelope.fall_db_s)
         yield _SUSTAIN, round(min(10 * envelope.fall_db, 1440))
@@ -132,7 +141,7 @@ def _generators(envelope: Envelope) -> Iterable[tuple[int, int]]:
 
 
 def _timecents(seconds: float) -> int:
-    return round(1200 * float(np.log2(np.clip(seconds, 2**-10, 40))))
+    return round(1200 * float(np.log2(np.clip(seconds, 2**-10, _LONGEST_S))))
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:

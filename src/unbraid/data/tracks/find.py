@@ -19,6 +19,7 @@ from unbraid.errors import AudioError, UsageError
 
 SPLITS = {"train": ("train",), "valid": ("valid", "validation", "val"), "test": ("test",)}
 VALID_SHARE = 0.1
+_ANSWERS = ("separated",)  # where `unbraid separate` writes: stems, but none that are true
 _DEPTH = 3  # MoisesDB: moisesdb_v0.1/PROVIDER/SONG
 
 OnBroken = Callable[[AudioError], None]
@@ -53,7 +54,7 @@ def songs_below(place: Path, naming: Naming, on_broken: OnBroken | None, depth: 
         yield song
         return
     for entry in sorted(place.iterdir()):
-        if entry.name.startswith("."):
+        if entry.name.startswith(".") or entry.name in _ANSWERS:
             continue
         if entry.is_dir() and depth > 0:
             yield from songs_below(entry, naming, on_broken, depth - 1)

@@ -36,7 +36,7 @@ class FoundSong:
 
     kind: the layout's name. parts: their sum is the song. mixture: the song as one file, where there is one.
     lacks: stems that songs of this layout never have, so that they are not missing. uneven: parts may end before
-    the song does, as those of MoisesDB do. unknown: sound files that no name explains.
+    the song does, as those of MoisesDB do. unknown: sound files that are passed over.
     """
 
     name: str
