@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from tests.data.songs import labelled, write_studio
 from tests.runtime.words import nets
 from unbraid.data.tracks import scan
-from unbraid.errors import ModelError, UsageError
+from unbraid.errors import AudioError, ModelError, UsageError
 from unbraid.query.encoder import TableEncoder
 from unbraid.query.sounds import sounds
 from unbraid.train import checkpoint, query_data
@@ -51,6 +52,18 @@ def test_the_same_seed_draws_the_same(songs: Path) -> None:
     one, other = (sampler(songs).batch((3, 7), 2, 3) for _ in range(2))
     np.testing.assert_array_equal(one.query, other.query)
     np.testing.assert_array_equal(one.mix, other.mix)
+
+
+def test_a_song_that_disappears_costs_a_redraw(tmp_path: Path) -> None:
+    root = labelled(write_studio(tmp_path / "songs"))
+    drawing = sampler(root, guest=0.0)
+    first, *others = scan(root, "train")
+    shutil.rmtree(first.parts[0].path.parent)
+    assert np.isfinite(drawing.batch((0, 1), 8, 2).mix).all()
+    for song in others:
+        shutil.rmtree(song.parts[0].path.parent)
+    with pytest.raises(AudioError, match="disappear"):
+        drawing.batch((0, 1), 1, 2)
 
 
 def test_a_general_part_may_hold_a_special_one(songs: Path) -> None:

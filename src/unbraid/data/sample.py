@@ -9,8 +9,9 @@ is that sum, its row of ``members`` says of which, and the targets left over hav
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.random import Generator
@@ -23,10 +24,11 @@ from unbraid.data.tracks import Song, read_part
 from unbraid.errors import AudioError, UsageError
 from unbraid.signal import Samples
 
-__all__ = ["Batch", "Mixing", "Sampler"]
+__all__ = ["Batch", "Mixing", "Sampler", "readable"]
 
 _SILENT = 1e-3  # RMS of full scale
 _TRIES = 4
+_Drawn = TypeVar("_Drawn")
 
 
 @dataclass(frozen=True)
@@ -73,20 +75,11 @@ class Sampler:
 
     def batch(self, seed: Sequence[int], size: int) -> Batch:
         """``size`` examples, each from a generator seeded by ``(*seed, item)``."""
-        examples = [self._readable([*seed, item]) for item in range(size)]
+        examples = [readable(self._example, [*seed, item]) for item in range(size)]
         wave, curves, members, weight = (np.stack(column) for column in zip(*examples, strict=True))
         batch = Batch(wave, curves, members, weight)
         # No item has the number ``size``, so this generator is nobody else's.
         return remixed(batch, np.random.default_rng([*seed, size]), self._mixing.group) if self._mixing.group else batch
-
-    def _readable(self, seed: list[int]) -> tuple[Samples, Samples, Samples, Samples]:
-        """An example; one more draw if a song was removed under our hands, as a studio at work may do."""
-        for attempt in range(_TRIES):
-            try:
-                return self._example(np.random.default_rng(seed if attempt == 0 else [*seed, attempt]))
-            except FileNotFoundError:
-                continue
-        raise AudioError(f"songs disappear faster than they are read: {_TRIES} draws in a row met a missing file")
 
     def _example(self, rng: Generator) -> tuple[Samples, Samples, Samples, Samples]:
         weak = bool(self._weak) and rng.random() < self._mixing.weak
@@ -157,6 +150,19 @@ class Sampler:
             return wave
         codec = draw_codec(rng, ranges.codecs, ranges.codec_kbps)
         return np.stack([through_codec(target, codec, RATE) for target in wave])
+
+
+def readable(draw: Callable[[Generator], _Drawn], seed: list[int]) -> _Drawn:
+    """An example by ``draw``; one more if a song was removed under our hands, as a studio at work may do.
+
+    Raises AudioError if draw after draw meets a missing file.
+    """
+    for attempt in range(_TRIES):
+        try:
+            return draw(np.random.default_rng(seed if attempt == 0 else [*seed, attempt]))
+        except FileNotFoundError:
+            continue
+    raise AudioError(f"songs disappear faster than they are read: {_TRIES} draws in a row met a missing file")
 
 
 def _pick(rng: Generator, songs: Sequence[Song]) -> Song:

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 from numpy.random import Generator
 
+from unbraid.data.sample import readable
 from unbraid.data.tracks import Part, Song, read_part
 from unbraid.errors import UsageError
 from unbraid.query.encoder import TextEncoder
@@ -125,7 +126,7 @@ class QuerySampler:
 
     def batch(self, seed: Sequence[int], size: int, queries: int) -> Questions:
         """``size`` stretches with ``queries`` questions each, each stretch from a generator of ``(*seed, item)``."""
-        rows = [self._example(np.random.default_rng([*seed, item]), queries) for item in range(size)]
+        rows = [readable(lambda rng: self._example(rng, queries), [*seed, item]) for item in range(size)]
         return Questions(*(np.stack(column) for column in zip(*rows, strict=True)))
 
     def _example(self, rng: Generator, queries: int) -> tuple[Samples, ...]:
