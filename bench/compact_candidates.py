@@ -25,7 +25,8 @@ from unbraid.train.start import fresh
 
 RECIPE = Path(__file__).parent.parent / "recipes" / "compact.toml"
 CANDIDATES: dict[str, dict[str, Any]] = {
-    "near, near, far, twice": {"blocks": [1, 2, "far", 1, 2, "far"]},
+    "near, near, far, twice": {"blocks": [1, 2, "far"] * 2},
+    "near, near, far, three times": {"blocks": [1, 2, "far"] * 3},
     "far, four times": {"blocks": ["far"] * 4},
     "near, eight times": {"blocks": [1, 2, 4, 8, 1, 2, 4, 8]},
     "far, three times, width 96": {"blocks": ["far"] * 3, "width": 96},

@@ -71,6 +71,11 @@ def test_what_does_not_go_together_is_named(change: str, named: str) -> None:
         read_recipe(SHIPPED / "compact.toml", ["optim.batch=3", change])
 
 
+def test_readers_make_no_queries_of_clap() -> None:
+    with pytest.raises(UsageError, match=r"run\.readers would each load asking\.clap"):
+        read_recipe(SHIPPED / "audiosep-tiny.toml", ["run.readers=2", "asking.clap=clap.pt"])
+
+
 def test_a_net_needs_a_name_or_a_beginning() -> None:
     with pytest.raises(UsageError, match="give the name of a net, or from"):
         parse({"net": {}, "data": {"root": "."}, "schedule": {"steps": 1}})

@@ -250,6 +250,12 @@ class Recipe(_Section):
             raise ValueError("average.epochs and run.valid_epochs need schedule.epoch_steps")
         return self
 
+    @model_validator(mode="after")
+    def _readers(self) -> Self:
+        if self.run.readers and self.asking.clap is not None:
+            raise ValueError("run.readers would each load asking.clap, which makes the queries; leave run.readers out")
+        return self
+
     def raw(self) -> dict[str, Any]:
         """The recipe as JSON values, which :func:`parse` reads again."""
         return self.model_dump(mode="json", by_alias=True)
