@@ -56,7 +56,7 @@ class CompactConfig:
     )
     width: int = 64
     hidden: int = 64
-    blocks: tuple[str | int, ...] = (1, 2, "far", 1, 2, "far")
+    blocks: tuple[str | int, ...] = (1, 2, "far", 1, 2, "far", 1, 2, "far")
     mixer: int = 72
     head: int = 128
 
