@@ -20,7 +20,7 @@ import onnxruntime
 
 from unbraid.train.export import export
 from unbraid.train.loop import train
-from unbraid.train.recipe import read_recipe
+from unbraid.train.recipe_file import read_recipe
 from unbraid.train.start import fresh
 
 RECIPE = Path(__file__).parent.parent / "recipes" / "compact.toml"

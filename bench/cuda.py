@@ -1,4 +1,4 @@
-"""HTDemucs on a GPU: unbraid against demucs, on three minutes in memory.
+"""HTDemucs on a GPU: unbraid against demucs, on three minutes in memory: ``python -m bench.cuda [--seconds 60]``.
 
 At full size with random weights, saved by demucs itself and read by both; each with its defaults for a GPU (unbraid
 computes in 16 bits there), shifts 0 and one quarter of overlap for both, in turn, medians of five after one to warm up.
@@ -6,8 +6,8 @@ computes in 16 bits there), shifts 0 and one quarter of overlap for both, in tur
 
 from __future__ import annotations
 
+import argparse
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -69,5 +69,13 @@ def report(device: Device = "cuda", seconds: int = SECONDS) -> str:
     )
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--device", choices=["cuda", "mps", "cpu"], default="cuda")
+    parser.add_argument("--seconds", type=int, default=SECONDS)
+    given = parser.parse_args()
+    print(report(given.device, given.seconds))
+
+
 if __name__ == "__main__":
-    print(report(*sys.argv[1:2], *map(int, sys.argv[2:3])))  # type: ignore[arg-type]
+    main()

@@ -59,7 +59,7 @@ def learn(name: str, root: Path, runs: Path, cpu_s: float) -> None:
     """Train one recipe into ``runs/name``; the figure from before the first step goes into the log, too."""
     from unbraid.train.loop import train
     from unbraid.train.material import figures, held_out
-    from unbraid.train.recipe import read_recipe
+    from unbraid.train.recipe_file import read_recipe
     from unbraid.train.start import build
 
     changes = [f"data.root={root}", f"schedule.budget_s={cpu_s}", f"run.valid_s={cpu_s / 6}", "data.rescan_s=1e9"]

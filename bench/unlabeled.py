@@ -26,7 +26,7 @@ from unbraid.data.unlabeled.excerpts import find_excerpts
 from unbraid.data.unlabeled.settings import Settings
 from unbraid.data.unlabeled.write import write_excerpts
 from unbraid.train.loop import train
-from unbraid.train.recipe import read_recipe
+from unbraid.train.recipe_file import read_recipe
 
 RECIPE = Path(__file__).parent.parent / "recipes" / "compact-tiny.toml"
 STEMS = ("vocals", "drums", "bass", "other")

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.laws.tiny import SIZES
-from unbraid.train.recipe import parse
+from unbraid.train.recipe_file import parse
 from unbraid.train.start import fresh
 from unbraid.train.tasks import task_for
 from unbraid.train.workers import Workers

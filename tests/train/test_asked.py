@@ -27,7 +27,8 @@ from unbraid.train.asked_data import AskedSampler, asked_songs, labelled_clips
 from unbraid.train.asked_loss import AskedTask, sdr_improvement
 from unbraid.train.loop import train
 from unbraid.train.pieces import Shaper
-from unbraid.train.recipe import AskingSection, Recipe, parse, read_recipe
+from unbraid.train.recipe import AskingSection, Recipe
+from unbraid.train.recipe_file import parse, read_recipe
 from unbraid.train.schedule import rate
 from unbraid.train.start import build, fresh
 from unbraid.train.tasks import task_for

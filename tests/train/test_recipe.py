@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from unbraid.errors import UsageError
-from unbraid.train.recipe import OptimSection, ScheduleSection, parse, read_recipe
+from unbraid.train.recipe import OptimSection, ScheduleSection
+from unbraid.train.recipe_file import parse, read_recipe
 from unbraid.train.schedule import done, ends_epoch, rate
 
 SHIPPED = Path(__file__).parents[2] / "recipes"

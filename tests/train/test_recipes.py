@@ -10,7 +10,7 @@ import torch
 from tests.data.songs import labelled, write_studio
 from unbraid.nets.registry import classes
 from unbraid.train.loop import train
-from unbraid.train.recipe import read_recipe
+from unbraid.train.recipe_file import read_recipe
 
 SHIPPED = Path(__file__).parents[2] / "recipes"
 PUBLISHED = sorted(path for path in SHIPPED.glob("*.toml") if not path.stem.endswith("-tiny"))

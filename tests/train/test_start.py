@@ -21,7 +21,8 @@ from unbraid.nets.compact import Compact
 from unbraid.train import checkpoint
 from unbraid.train.loop import train
 from unbraid.train.query_export import export_words
-from unbraid.train.recipe import Recipe, parse
+from unbraid.train.recipe import Recipe
+from unbraid.train.recipe_file import parse
 from unbraid.train.start import build, fresh, rebuilt, save_weights
 from unbraid.zoo import bundled
 

@@ -15,7 +15,8 @@ from unbraid.errors import UsageError
 from unbraid.nets.registry import NETS
 from unbraid.train.magnitude_loss import MagnitudeTask
 from unbraid.train.pieces import Shaper
-from unbraid.train.recipe import LossSection, Recipe, parse
+from unbraid.train.recipe import LossSection, Recipe
+from unbraid.train.recipe_file import parse
 from unbraid.train.start import fresh
 from unbraid.train.tasks import loss_name, task_for
 from unbraid.train.wave_loss import WaveTask, normalized, weighted

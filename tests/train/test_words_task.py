@@ -21,7 +21,8 @@ from unbraid.train import checkpoint, query_export
 from unbraid.train.loop import train
 from unbraid.train.material import arrays, sampler_for, songs_for
 from unbraid.train.query import load_trunk
-from unbraid.train.recipe import Recipe, parse
+from unbraid.train.recipe import Recipe
+from unbraid.train.recipe_file import parse
 from unbraid.train.start import build
 from unbraid.train.tasks import task_for
 

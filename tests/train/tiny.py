@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.data.songs import write_studio
-from unbraid.train.recipe import Recipe, parse
+from unbraid.train.recipe import Recipe
+from unbraid.train.recipe_file import parse
 
 NET: dict[str, Any] = {
     "n_fft": 256,

@@ -50,7 +50,7 @@ def _recipe(path: Path | None, run: Path | None, changes: list[str]) -> Recipe:
     """The recipe in the file, or the one that the run was started with."""
     from unbraid.errors import UsageError
     from unbraid.train import checkpoint
-    from unbraid.train.recipe import parse, read_recipe
+    from unbraid.train.recipe_file import parse, read_recipe
 
     if path is not None:
         return read_recipe(path, changes)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from unbraid.errors import UnbraidError
 from unbraid.train.loop import train
-from unbraid.train.recipe import read_recipe
+from unbraid.train.recipe_file import read_recipe
 
 
 def main() -> int:

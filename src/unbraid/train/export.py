@@ -33,7 +33,7 @@ from unbraid.runtime.facts import read_facts
 from unbraid.spec import Spec
 from unbraid.train import checkpoint
 from unbraid.train.graphs import ratio_db
-from unbraid.train.recipe import parse
+from unbraid.train.recipe_file import parse
 from unbraid.train.start import Net, rebuilt, registered_name, save_weights
 from unbraid.zoo.export import export as export_waves
 

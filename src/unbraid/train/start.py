@@ -20,7 +20,8 @@ from unbraid.nets.query_head import QueryConfig
 from unbraid.nets.registry import NETS, classes
 from unbraid.train import checkpoint
 from unbraid.train.bundled_net import bundled_net
-from unbraid.train.recipe import NetSection, Recipe, parse
+from unbraid.train.recipe import NetSection, Recipe
+from unbraid.train.recipe_file import parse
 from unbraid.zoo import bundled, catalogue
 from unbraid.zoo.adopt import audiosep, demucs, own
 from unbraid.zoo.checkpoint import SUFFIXES

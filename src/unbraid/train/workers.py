@@ -106,8 +106,8 @@ class Workers:
         self._fabric.barrier()
 
     def on_device(self, tensors: Iterable[Tensor]) -> list[Tensor]:
-        """The same where the net is."""
-        return [tensor.to(self.device, non_blocking=True) for tensor in tensors]
+        """The same where the net is; from pinned memory without waiting for it."""
+        return [tensor.to(self.device, non_blocking=tensor.is_pinned()) for tensor in tensors]
 
     def precision_state(self) -> dict[str, Any]:
         """What the precision has learnt: the scale of losses."""
