@@ -102,6 +102,21 @@ def test_blocks_added_to_a_compact_net_begin_as_nothing_and_learn(name: str, tmp
         build(beginning(tmp_path / "small.safetensors", config={"blocks": ["far", "far", 1]}))
 
 
+def test_so_do_blocks_added_to_its_head(tmp_path: Path) -> None:
+    small = fresh("compact-words", SIZES["compact-words"])
+    save_weights(small, tmp_path / "small.safetensors")
+    words = asdict(small.config.words) | {"blocks": small.config.words.blocks + 2}
+    net = build(beginning(tmp_path / "small.safetensors", config={"words": words}))
+    stft = net.stft(torch.randn(1, 2, net.config.segment))
+    query = torch.randn(1, net.words.query_size)
+    for one, other in zip(*(each.words(each.trunk(stft), query) for each in (net, small)), strict=True):
+        assert torch.equal(one, other)
+    net.words(net.trunk(stft), query)[0].square().mean().backward()
+    for block in net.words.blocks:
+        assert block.band_out.weight.grad.any() and block.channel_out.weight.grad.any()
+    assert net.words.steer_out.weight.shape[0] == 2 * net.config.width * words["blocks"]
+
+
 def test_a_run_goes_on_from_the_best_of_another(tmp_path: Path) -> None:
     train(recipe(tmp_path / "songs", "schedule.steps=2"), tmp_path / "run")
     net = build(beginning(tmp_path / "run"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -158,15 +158,27 @@ def _changed(net: Net, config: Mapping[str, Any]) -> Net:
 
 
 def _added_blocks(net: Net, changed: Net) -> dict[str, Tensor]:
-    """The weights of blocks that ``changed``, a compact net, has behind those of ``net``.
+    """The weights of blocks that ``changed``, a compact net, has behind those of ``net``, in its trunk or its head.
 
     Their residual branches end in zeros, so that the deeper net begins as the same function (Chen et al. 2016).
     """
     if not isinstance(net, Compact) or changed.config.blocks[: len(net.blocks)] != net.config.blocks:
         return {}
-    for block in changed.blocks[len(net.blocks) :]:
-        for layer in (block.time.out, block.band_out):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
-    own = net.state_dict()
-    return {name: value for name, value in changed.state_dict().items() if name not in own}
+    _silence(layer for block in changed.blocks[len(net.blocks) :] for layer in (block.time.out, block.band_out))
+    own, state = net.state_dict(), changed.state_dict()
+    if isinstance(net, CompactWords) and len(changed.words.blocks) > len(net.words.blocks):
+        _silence(
+            layer
+            for block in changed.words.blocks[len(net.words.blocks) :]
+            for layer in (block.band_out, block.channel_out)
+        )
+        for name in ("words.steer_out.weight", "words.steer_out.bias"):  # a row for each block's gains and offsets
+            state[name] = torch.cat([own[name], state[name][len(own[name]) :]])
+            del own[name]
+    return {name: value for name, value in state.items() if name not in own}
+
+
+def _silence(layers: Iterable[nn.Linear]) -> None:
+    for layer in layers:
+        nn.init.zeros_(layer.weight)
+        nn.init.zeros_(layer.bias)

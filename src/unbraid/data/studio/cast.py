@@ -10,9 +10,12 @@ import numpy as np
 
 from unbraid.data.studio import drum_synth, strings, synth
 from unbraid.data.studio.assets import Font, Material
+from unbraid.data.studio.kits import Kit
 from unbraid.data.studio.labels import PROGRAM_LABELS
 from unbraid.data.studio.score import Line, Note
 from unbraid.data.studio.soundfont import Bend, Fonts
+from unbraid.data.studio.split import Split
+from unbraid.data.studio.touch import AS_IT_IS, AS_RECORDED, draw_strike, draw_touch
 from unbraid.signal import Samples
 
 Perform = Callable[[Sequence[Note], float, np.random.Generator], Samples]
@@ -127,7 +130,7 @@ def cast_percussion(material: Material, rng: np.random.Generator) -> tuple[str, 
     if not kits or rng.random() < 0.5:
         return None
     source, kit = kits[int(rng.integers(len(kits)))]
-    return f"kit:{source.name}", source.licence, kit.play
+    return f"kit:{source.name}", source.licence, _with_sticks(kit, material.split)
 
 
 def cast_drums(
@@ -142,7 +145,7 @@ def cast_drums(
     kits = [(source, kit) for source, kit in material.kits if source.sound == wanted and kit.whole]
     if kits and rng.random() < (0.75 if machine else 0.62):
         source, kit = kits[int(rng.integers(len(kits)))]
-        return f"kit:{source.name}", source.licence, kit.play
+        return f"kit:{source.name}", source.licence, _with_sticks(kit, material.split)
     drums = material.drum_fonts
     if not drums:
         made = drum_synth.draw_kit(rng)
@@ -156,9 +159,17 @@ def cast_drums(
     )
 
 
+def _with_sticks(kit: Kit, split: Split) -> Perform:
+    def perform(notes: Sequence[Note], seconds: float, rng: np.random.Generator) -> Samples:
+        return kit.play(notes, seconds, rng, draw_strike(rng) if split == "train" else AS_RECORDED)
+
+    return perform
+
+
 def _struck(font: Font, program: int, fonts: Fonts) -> Perform:
     def perform(notes: Sequence[Note], seconds: float, rng: np.random.Generator) -> Samples:
-        return fonts.play(font.path, font.source.drum_bank, program, notes, seconds)
+        touch = draw_touch(rng, drums=True) if font.source.split == "train" else AS_IT_IS
+        return fonts.play(font.path, font.source.drum_bank, program, notes, seconds, touch=touch)
 
     return perform
 
@@ -176,7 +187,8 @@ def _from_font(program: int, family: str, material: Material, fonts: Fonts, rng:
 
     def perform(notes: Sequence[Note], seconds: float, rng: np.random.Generator) -> Samples:
         bends = vibrato_bends(notes, rng) if vibrato else ()
-        return fonts.play(font.path, 0, program, notes, seconds, bends)
+        touch = draw_touch(rng, drums=False) if font.source.split == "train" else AS_IT_IS
+        return fonts.play(font.path, 0, program, notes, seconds, bends, touch)
 
     return Player(label, f"font:{font.source.name}", font.source.licence, perform)
 

@@ -16,6 +16,7 @@ import soundfile as sf
 import soxr
 
 from unbraid.data.studio.score import Note
+from unbraid.data.studio.touch import AS_RECORDED, Strike
 from unbraid.errors import AudioError
 from unbraid.signal import Samples
 
@@ -91,17 +92,19 @@ class Kit:
         kinds = {instrument.kind for instrument in self.instruments}
         return {"kick", "snare", "hihat closed"} <= kinds
 
-    def play(self, notes: Sequence[Note], seconds: float, rng: np.random.Generator) -> Samples:
+    def play(
+        self, notes: Sequence[Note], seconds: float, rng: np.random.Generator, strike: Strike = AS_RECORDED
+    ) -> Samples:
         """The strokes added up, ``[2, time]``; a closed hi-hat stops an open one."""
         samples = np.zeros((2, round(seconds * RATE)), np.float32)
         chosen = {pitch: self._choose(pitch, rng) for pitch in sorted({note.pitch for note in notes})}
-        tune = float(np.exp(rng.normal(0.0, 0.02)))
+        tune = float(np.exp(rng.normal(0.0, 0.02))) * strike.tune
         hats = sorted(note.start_s for note in notes if note.pitch in (42, 44))
         for note in notes:
             instrument = chosen[note.pitch]
             if instrument is None:
                 continue
-            stroke = self._stroke(_layer(instrument, note.velocity / 127, rng), tune)
+            stroke = strike.decayed(self._stroke(_layer(instrument, note.velocity / 127, rng), tune))
             if note.pitch == 46:
                 stroke = _choked(stroke, next((time - note.start_s for time in hats if time > note.start_s), None))
             _add(samples, stroke * _loudness(instrument, note.velocity), int(note.start_s * RATE))

@@ -18,7 +18,7 @@ from unbraid.data.studio.voice import load_voices
 from unbraid.errors import UnbraidError, UsageError
 
 FORMAT = 1
-VERSION = "2"
+VERSION = "3"
 
 Progress = Callable[[str], None]
 

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from unbraid.data.studio.score import Note
+from unbraid.data.studio.touch import AS_IT_IS, Touch
 from unbraid.errors import AudioError
 from unbraid.signal import Samples
 
@@ -41,7 +42,14 @@ class Fonts:
     _keepers: dict[Path, tuple[Any, int]] = field(default_factory=dict)
 
     def play(
-        self, path: Path, bank: int, program: int, notes: Sequence[Note], seconds: float, bends: Sequence[Bend] = ()
+        self,
+        path: Path,
+        bank: int,
+        program: int,
+        notes: Sequence[Note],
+        seconds: float,
+        bends: Sequence[Bend] = (),
+        touch: Touch = AS_IT_IS,
     ) -> Samples:
         """Notes played by one preset, ``[2, time]`` over ``seconds``; no reverb, no chorus.
 
@@ -52,7 +60,8 @@ class Fonts:
             self._keep(path, bank, program)
         with _opened(path) as (synth, font):
             _select(synth, font, path, bank, program)
-            return _rendered(synth, _events(notes, bends), round(seconds * RATE))
+            touch.apply(synth, 0)
+            return _rendered(synth, _events(touch.keys(notes), bends), round(seconds * RATE))
 
     def has(self, path: Path, bank: int, program: int) -> bool:
         """Whether the font has the preset."""
