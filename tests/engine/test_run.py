@@ -92,6 +92,38 @@ def test_cores_are_not_shared_out_anew_in_batches() -> None:
     assert separator.answered == {2: 5}
 
 
+def test_a_separator_is_given_as_many_chunks_as_it_likes() -> None:
+    class Liking(Toy):
+        together = 3
+
+    separator = Liking(toy().spec)
+    samples, schedule = noise(8 * 64), Schedule(overlap=0.0, callers=1)
+    np.testing.assert_array_equal(separate(separator, samples, schedule), samples[None])
+    assert separator.calls == [(3, 64), (3, 64), (2, 64)]
+    separator.calls.clear()
+    separate(separator, samples, replace(schedule, batch=1))
+    assert separator.calls == [(1, 64)] * 8
+
+
+@pytest.mark.parametrize(("together", "callers", "most"), [(1, 8, 16), (4, 8, 16), (4, 1, 8), (3, 1, 6)])
+def test_so_many_chunks_are_read_ahead_and_no_more(together: int, callers: int, most: int) -> None:
+    class Liking(Toy):
+        pass
+
+    Liking.together = together  # type: ignore[attr-defined]
+    read: list[int] = []
+
+    class Counted(ArraySource):
+        def read(self, start: int, stop: int) -> Samples:
+            read.append(start)
+            return super().read(start, stop)
+
+    schedule = Schedule(overlap=0.0, callers=callers)
+    passages = run(Liking(toy().spec), Counted(noise(100 * 64)), schedule, Meter("test", 1))
+    next(passages)
+    assert len(read) == most
+
+
 def test_chunks_are_padded_with_their_real_neighbours() -> None:
     class Neighbours(Toy):
         """Answers each sample with its right neighbour, which only the padding can give at a chunk's end."""

@@ -11,6 +11,9 @@ import torch
 
 from tests.laws.tiny import SIZES
 from tests.train.tiny import recipe
+from unbraid.engine.progress import Meter
+from unbraid.engine.run import Schedule, run
+from unbraid.engine.source import ArraySource
 from unbraid.nets.blocks import quick_gpu
 from unbraid.nets.registry import classes
 from unbraid.runtime.torch import TorchSeparator, pick_device
@@ -53,6 +56,26 @@ def test_a_net_gives_what_it_gives_on_the_cpu(name: str, half: bool, least_db: f
 def test_so_do_many_at_once(half: bool) -> None:
     """From 64 on norms are torch's own."""
     assert agreement_db(answer("htdemucs", "cpu", False, 65), answer("htdemucs", "cuda", half, 65)) > 30
+
+
+def test_a_song_by_many_chunks_at_once_is_what_it_is_by_one() -> None:
+    config, net = classes("htdemucs")
+    torch.manual_seed(0)
+    built = quick_gpu.quicken(net(config(**SIZES["htdemucs"])).eval())
+    separator = TorchSeparator(built, built.spec("net"), "cuda")
+    assert separator.together > 1
+    song = np.random.default_rng(1).standard_normal((2, 5 * separator.spec.segment), np.float32) / 10
+    many, one = (
+        np.concatenate(
+            [
+                passage.stems
+                for passage in run(separator, ArraySource(song), Schedule(batch=batch), Meter("separate", 1))
+            ],
+            -1,
+        )
+        for batch in (0, 1)
+    )
+    assert agreement_db(one, many) > 30
 
 
 def test_auto_finds_it() -> None:

@@ -95,6 +95,38 @@ def test_what_leaves_the_range_of_16_bits_is_computed_again() -> None:
     np.testing.assert_allclose(stems[:, 1], loud / 2, rtol=1e-6)
 
 
+class Small(Halves):
+    """Has room for ``room`` examples at once; notes how many it was given."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.room, self.given = room, list[int]()
+
+    def forward(self, mix: Tensor) -> Tensor:
+        self.given.append(len(mix))
+        if len(mix) > self.room:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return super().forward(mix)
+
+
+def test_calls_for_many_chunks_are_always_of_as_many() -> None:
+    net = Small(room=4)
+    separator = TorchSeparator(net, SPEC, together=4)
+    for count in (1, 3, 4):
+        np.testing.assert_allclose(separator(noise(count)).stems[:, 0], noise(count) / 2, rtol=1e-6)
+    assert separator.together == 4 and net.given == [4, 4, 4]
+
+
+def test_what_has_no_room_for_many_is_given_one_by_one() -> None:
+    net = Small(room=1)
+    separator = TorchSeparator(net, SPEC, together=4)
+    for count in (3, 2):
+        np.testing.assert_allclose(separator(noise(count)).stems[:, 0], noise(count) / 2, rtol=1e-6)
+    assert net.given == [4, 1, 1, 1, 1, 1]
+    with pytest.raises(ModelError, match="needs more memory than cpu has free"):
+        TorchSeparator(Small(room=0), SPEC, together=4)(noise())
+
+
 def test_queries_are_refused() -> None:
     with pytest.raises(ModelError, match="no queries"):
         TorchSeparator(Halves(), SPEC)(noise(), np.zeros((1, 1, 8), np.float32))

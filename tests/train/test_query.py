@@ -54,6 +54,15 @@ def test_the_same_seed_draws_the_same(songs: Path) -> None:
     np.testing.assert_array_equal(one.mix, other.mix)
 
 
+def test_what_was_drawn_before_changes_nothing(songs: Path) -> None:
+    """Texts are encoded once and kept."""
+    used = sampler(songs)
+    for step in range(3):
+        used.batch([0, step], 2, 3)
+    for name, value in vars(used.batch([1, 1], 2, 3)).items():
+        np.testing.assert_array_equal(value, getattr(sampler(songs).batch([1, 1], 2, 3), name), name)
+
+
 def test_a_song_that_disappears_costs_a_redraw(tmp_path: Path) -> None:
     root = labelled(write_studio(tmp_path / "songs"))
     drawing = sampler(root, guest=0.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +105,9 @@ def test_blocks_added_to_a_compact_net_begin_as_nothing_and_learn(name: str, tmp
 def test_so_do_blocks_added_to_its_head(tmp_path: Path) -> None:
     small = fresh("compact-words", SIZES["compact-words"])
     save_weights(small, tmp_path / "small.safetensors")
-    words = asdict(small.config.words) | {"blocks": small.config.words.blocks + 2}
+    words = {"blocks": small.config.words.blocks + 2}
     net = build(beginning(tmp_path / "small.safetensors", config={"words": words}))
+    assert net.config.words == replace(small.config.words, **words)
     stft = net.stft(torch.randn(1, 2, net.config.segment))
     query = torch.randn(1, net.words.query_size)
     for one, other in zip(*(each.words(each.trunk(stft), query) for each in (net, small)), strict=True):
@@ -114,7 +115,8 @@ def test_so_do_blocks_added_to_its_head(tmp_path: Path) -> None:
     net.words(net.trunk(stft), query)[0].square().mean().backward()
     for block in net.words.blocks:
         assert block.band_out.weight.grad.any() and block.channel_out.weight.grad.any()
-    assert net.words.steer_out.weight.shape[0] == 2 * net.config.width * words["blocks"]
+    with pytest.raises(ModelError, match=r"words\.steer_in\.weight is .* the net has"):
+        build(beginning(tmp_path / "small.safetensors", config={"words": {**words, "steer": 8}}))
 
 
 def test_a_run_goes_on_from_the_best_of_another(tmp_path: Path) -> None:

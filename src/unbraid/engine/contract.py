@@ -50,3 +50,13 @@ class Sharing(Separator, Protocol):
     def among(self, callers: int) -> Self:
         """The same separator for so many calls at once, each of which has a larger share of the cores."""
         ...
+
+
+@runtime_checkable
+class Gathering(Separator, Protocol):
+    """A separator that takes several chunks apart in little more time than one."""
+
+    @property
+    def together(self) -> int:
+        """Chunks that it likes to be given at once."""
+        ...

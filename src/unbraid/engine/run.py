@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from unbraid.engine.blend import Blend
-from unbraid.engine.contract import Separated, Separator, Sharing
+from unbraid.engine.contract import Gathering, Separated, Separator, Sharing
 from unbraid.engine.plan import Chunk, count, plan
 from unbraid.engine.progress import Meter
 from unbraid.engine.source import Source, read_padded
@@ -31,20 +31,24 @@ def cores() -> int:
 
 @dataclass(frozen=True)
 class Schedule:
-    """How a song is gone through. None of it changes the result but ``overlap``.
+    """How a song is gone through. None of it changes the result but ``overlap``, and ``batch`` its rounding.
 
     overlap: of neighbouring chunks, as a fraction of a segment.
-    batch: chunks given to the separator at once (GPUs like more than one).
+    batch: chunks given to the separator at once; 0 stands for as many as it likes.
     callers: calls under way at once; 0 stands for one on each core.
     """
 
     overlap: float = 0.25
-    batch: int = 1
+    batch: int = 0
     callers: int = 0
 
     @property
     def workers(self) -> int:
         return self.callers or cores()
+
+    def together(self, separator: Separator) -> int:
+        """Chunks given to ``separator`` at once."""
+        return self.batch or (separator.together if isinstance(separator, Gathering) else 1)
 
 
 @dataclass(frozen=True)
@@ -88,12 +92,14 @@ def steps(length: int, separator: Separator, schedule: Schedule) -> int:
 def _answers(
     separator: Separator, source: Source, schedule: Schedule, meter: Meter, queries: Samples | None
 ) -> Iterator[tuple[Chunk, Separated]]:
-    """Chunks and their answers in order; never more than twice as many under way as there are callers."""
+    """Chunks and their answers in order; under way are no more chunks than twice the callers, or two calls' worth."""
+    batch = schedule.together(separator)
+    most = max(2, 2 * schedule.workers // batch)
     waiting: deque[tuple[list[Chunk], Future[list[Separated]]]] = deque()
     pool = ThreadPoolExecutor(schedule.workers, thread_name_prefix="unbraid")
     left, last = steps(source.length, separator, schedule), _last_round(source.length, separator, schedule)
     try:
-        for group in _groups(plan(source.length, separator.spec, schedule.overlap), schedule.batch):
+        for group in _groups(plan(source.length, separator.spec, schedule.overlap), batch):
             meter.check()
             if left == last and isinstance(separator, Sharing):
                 while waiting:  # those under way still use the cores
@@ -103,7 +109,7 @@ def _answers(
             left -= len(group)
             given = [read_padded(source, chunk.given_start, chunk.given_stop) for chunk in group]
             waiting.append((group, pool.submit(_answer, separator, group, given, queries)))
-            if len(waiting) >= 2 * schedule.workers:
+            if len(waiting) >= most:
                 done, future = waiting.popleft()
                 yield from zip(done, future.result(), strict=True)
         while waiting:
@@ -115,7 +121,7 @@ def _answers(
 
 def _last_round(length: int, separator: Separator, schedule: Schedule) -> int:
     """How many chunks are left when there are fewer than calls at once."""
-    if not isinstance(separator, Sharing) or schedule.batch > 1:
+    if not isinstance(separator, Sharing) or schedule.together(separator) > 1:
         return 0
     return steps(length, separator, schedule) % min(separator.callers, schedule.workers)
 

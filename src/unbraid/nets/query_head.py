@@ -4,7 +4,7 @@ The trunk of the compact net runs once, for its four stems and for every query. 
 for each stem behind it: which of them it is asked of (one for a part of a stem, all ones for the mix). The answer is a
 share of these stems, so the words' mask is the sigmoid below times the stems' masks, and no word changes a stem.
 
-The query steers two blocks of the trunk's cheaper kind, an MLP over bands (Tolstikhin et al. 2021) and one over
+The query steers blocks of the trunk's cheaper kind, an MLP over bands (Tolstikhin et al. 2021) and one over
 channels, side by side, by a gain and an offset for each channel (FiLM; Perez et al. 2018).
 
 The mask is what a sound's share would be if it is there, and is taught by sounds that are there alone; whether it is

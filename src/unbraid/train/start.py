@@ -149,6 +149,8 @@ def _changed(net: Net, config: Mapping[str, Any]) -> Net:
     """``net`` with another config and the same weights."""
     if not config:
         return net
+    if isinstance(net, CompactWords) and isinstance(config.get("words"), Mapping):
+        config = {**config, "words": asdict(net.config.words) | dict(config["words"])}  # what is not named stays
     try:
         changed = type(net)(replace(net.config, **config))
     except (TypeError, AssertionError, ValueError) as error:
@@ -173,8 +175,9 @@ def _added_blocks(net: Net, changed: Net) -> dict[str, Tensor]:
             for layer in (block.band_out, block.channel_out)
         )
         for name in ("words.steer_out.weight", "words.steer_out.bias"):  # a row for each block's gains and offsets
-            state[name] = torch.cat([own[name], state[name][len(own[name]) :]])
-            del own[name]
+            if own[name].shape[1:] == state[name].shape[1:]:
+                state[name] = torch.cat([own[name], state[name][len(own[name]) :]])
+                del own[name]
     return {name: value for name, value in state.items() if name not in own}
 
 

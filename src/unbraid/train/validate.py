@@ -66,5 +66,5 @@ def truths(song: Song, stems: Sequence[str], piece_s: float) -> dict[str, Sample
 def _model(net: Any) -> Model:
     """``net``, of the registry, as the engine's separator, on the device where it is."""
     spec: Spec = net.spec("net")
-    separator = TorchSeparator(net, spec, next(net.parameters()).device, threads=1)
+    separator = TorchSeparator(net, spec, next(net.parameters()).device, threads=1, together=1)
     return Model(Loaded("net", (Member(separator, (1.0,) * len(spec.stems)),), identity="", runtime="torch"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes.util
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,14 @@ import pytest
 from tests.data.studio.test_instruments import hydrogen_kit, strongest_hz
 from tests.data.studio.test_patches import freepats
 from unbraid.data.studio import patches
+from unbraid.data.studio.assets import Font, FontSource, KitSource, Material
+from unbraid.data.studio.cast import cast_drums, cast_line, cast_percussion
 from unbraid.data.studio.kits import read_hydrogen
-from unbraid.data.studio.score import Note
+from unbraid.data.studio.score import Line, Note
 from unbraid.data.studio.soundfont import DRUM_BANK, Fonts
+from unbraid.data.studio.split import Split
 from unbraid.data.studio.touch import AS_IT_IS, RATE, Strike, Touch, draw_strike, draw_touch
+from unbraid.signal import Samples
 
 A4 = Note(0.0, 1.0, 69, 100)
 
@@ -50,7 +55,7 @@ def test_strokes_keep_their_beginning_and_fall_by_60_db() -> None:
     assert 2**-0.34 < min(tunes) < 0.85 and 1.2 < max(tunes) < 2**0.34
 
 
-def test_a_kit_is_tuned_as_a_whole(tmp_path: Path) -> None:
+def test_a_stroke_is_tuned_and_damped(tmp_path: Path) -> None:
     kit = read_hydrogen(hydrogen_kit(tmp_path), "made", "CC0-1.0")
     kick = [Note(0.1, 0.2, 36, 110)]
     plain, high, short = (
@@ -76,3 +81,45 @@ def test_fluidsynth_moves_drums_and_keeps_notes_in_tune(tmp_path: Path) -> None:
         for cents in (0, -5000)
     )
     assert 0 < np.square(dark).sum() < 0.7 * np.square(bright).sum(), "2.6 kHz lie above a filter at 1.1 kHz"
+
+
+@dataclass
+class Told:
+    """In the place of ``Fonts``: plays nothing and notes with what touch it should."""
+
+    touches: list[Touch] = field(default_factory=list)
+
+    def play(self, *_: object, touch: Touch = AS_IT_IS, **__: object) -> Samples:
+        self.touches.append(touch)
+        return np.zeros((2, 10), np.float32)
+
+
+@pytest.mark.parametrize("split", ["train", "valid", "test"])
+def test_what_is_held_out_plays_every_font_as_it_is(split: Split) -> None:
+    source = FontSource("font", "package", "file", "MIT", split, (0,))
+    font = Font(source, Path("none.sf2"))
+    material, told = Material(split, (font,), (font,)), Told()
+    notes = [Note(0.1, 0.4, 60, 90)]
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        cast_drums(material, told, 0.0, rng)[2](notes, 1.0, rng)  # type: ignore[arg-type]
+        player = cast_line(Line("lead", notes, "reeds"), material, told, rng)  # type: ignore[arg-type]
+        player.perform(notes, 1.0, rng)
+    changed = [touch != AS_IT_IS for touch in told.touches]
+    assert len(changed) == 80
+    assert any(changed) and not all(changed) if split == "train" else not any(changed)
+
+
+@pytest.mark.parametrize("split", ["train", "valid", "test"])
+def test_and_every_kit(split: Split, tmp_path: Path) -> None:
+    kit = read_hydrogen(hydrogen_kit(tmp_path), "made", "CC0-1.0")
+    material = Material(split, kits=((KitSource("made", "package", "CC0-1.0", split, "hand"), kit),))
+    notes, same = [Note(0.1, 0.2, 36, 110)], []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        cast = cast_percussion(material, rng)
+        if cast is not None:
+            one, other = (make(notes, 1.0, np.random.default_rng(seed)) for make in (cast[2], kit.play))
+            same.append(np.array_equal(one, other))
+    assert len(same) > 10
+    assert not all(same) if split == "train" else all(same)

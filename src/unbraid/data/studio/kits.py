@@ -118,7 +118,7 @@ class Kit:
         return None
 
     def _stroke(self, path: Path, tune: float) -> Samples:
-        """The recording at the studio's rate, tuned by a factor that is one for the whole kit."""
+        """The recording at the studio's rate, tuned by a factor."""
         if path not in self._strokes:
             self._strokes[path] = _read(path)
         stroke = self._strokes[path]

@@ -16,8 +16,8 @@ All material is in Debian packages, which `scripts/studio-assets.sh DIR` fetches
 `mma`, if you let it). Licences are those of the packages' copyright files; the file `song.json` of each song repeats,
 part by part, what the part was made with. A source belongs wholly to one split: what sounds in `valid` or `test` never
 sounds in `train`. Our own synthesisers, plucked strings, electronic drums, patterns and rule-made singers are made
-by random settings and occur in all splits (the numbers of rule-made singers differ from split to split). Songs of `train`
-also play presets with the samples of other keys, filters and decays, and tune and damp the strokes of kits
+by random settings and occur in all splits (the numbers of rule-made singers differ from split to split). Songs for
+training also play presets with the samples of other keys, filters and decays, and tune and damp the strokes of kits
 (`data/studio/touch.py`); what is held out plays every source as it is.
 
 This page is written by `python -m unbraid.data.studio.sources`; a test compares the two.

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from unbraid.data.studio.score import Note
+from unbraid.errors import AudioError
 from unbraid.signal import Samples
 
 RATE = 44_100
@@ -41,7 +42,10 @@ class Touch:
     release_cents: float = 0.0
 
     def keys(self, notes: Sequence[Note]) -> Sequence[Note]:
-        """The keys to press for ``notes``; those for which the keyboard is too short are left out."""
+        """The keys to press for ``notes``; those for which the keyboard is too short are left out.
+
+        Presets of instruments with a narrow compass are silent, or nearly, where it ends, so a few notes go missing.
+        """
         if not self.keep_pitch or self.semitones == 0:
             return notes
         moved = [note._replace(pitch=note.pitch - self.semitones) for note in notes]
@@ -60,8 +64,8 @@ class Touch:
             (_RELEASE, self.release_cents),
             (_COARSE_TUNE, self.semitones),
         ):
-            if value:
-                set_generator(synth.synth, channel, generator, value)
+            if value and set_generator(synth.synth, channel, generator, value) != 0:
+                raise AudioError(f"FluidSynth does not take {value} for generator {generator}")
 
 
 AS_IT_IS = Touch()
