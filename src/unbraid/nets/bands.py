@@ -78,24 +78,24 @@ def layout(triples: tuple[tuple[int, int, int], ...], freqs: int) -> BandLayout:
 
 
 def pooled_sum(layout: BandLayout, values: Tensor) -> Tensor:
-    """``values[..., freq, frame]`` added up over each pooled bin: ``[..., pooled bin, frame]``."""
-    values = functional.pad(values, (0, 0, 0, layout.padding))
+    """``values[..., frame, freq]`` added up over each pooled bin: ``[..., frame, pooled bin]``."""
+    values = functional.pad(values, (0, layout.padding))
     sums = []
     for start, group in zip(layout.starts(), layout.groups, strict=True):
-        bins = values[..., start : start + group.bins, :]
-        rows = bins.reshape(*bins.shape[:-2], group.pooled, group.pool, bins.shape[-1]).unbind(-2)
+        bins = values[..., start : start + group.bins]
+        rows = bins.reshape(*bins.shape[:-1], group.pooled, group.pool).unbind(-1)
         # Adding slices is several times faster than a sum over an axis of two or four.
         sums.append(sum(rows[1:], rows[0]))
-    return torch.cat(sums, -2)
+    return torch.cat(sums, -1)
 
 
 def spread(layout: BandLayout, pooled: Tensor) -> Tensor:
-    """``pooled[..., pooled bin, frame]`` repeated over the bins of each: ``[..., freq, frame]``."""
+    """``pooled[..., frame, pooled bin]`` repeated over the bins of each: ``[..., frame, freq]``."""
     whole, first = [], 0
     for group in layout.groups:
-        bins = pooled[..., first : first + group.pooled, :]
+        bins = pooled[..., first : first + group.pooled]
         first += group.pooled
         if group.pool > 1:
-            bins = bins.unsqueeze(-2).expand(*bins.shape[:-1], group.pool, bins.shape[-1]).flatten(-3, -2)
+            bins = bins.unsqueeze(-1).expand(*bins.shape, group.pool).flatten(-2)
         whole.append(bins)
-    return torch.cat(whole, -2)[..., : layout.freqs, :]
+    return torch.cat(whole, -1)[..., : layout.freqs]

@@ -56,6 +56,8 @@ class CompactConfig:
     )
     width: int = 64
     hidden: int = 64
+    near: int = 128
+    alike: int = 3
     blocks: tuple[str | int, ...] = (1, 2, "far", 1, 2, "far", 1, 2, "far")
     mixer: int = 72
     head: int = 128
@@ -87,10 +89,10 @@ class Encoder(nn.Module):
         self.register_buffer("tilt", (hz.clamp(min=100) / 1000) ** 1.7, persistent=False)
 
     def forward(self, stft: Tensor) -> Tensor:
-        """``stft[batch, channel, 2, freq, frame]`` to tokens ``[time, batch, band, width]``."""
+        """``stft[batch, channel, 2, frame, freq]`` to tokens ``[band, time, batch, width]``."""
         steps = zip(self.features(stft), self.standardise, self.into, strict=True)
         rows = torch.cat([into(standardise(features)) for features, standardise, into in steps], 0)
-        return rows.reshape(self.layout.bands, -1, stft.shape[0], rows.shape[-1]).permute(1, 2, 0, 3).contiguous()
+        return rows.reshape(self.layout.bands, -1, stft.shape[0], rows.shape[-1])
 
     def features(self, stft: Tensor) -> list[Tensor]:
         """For each group of bands ``[band, time * batch, feature]``."""
@@ -98,20 +100,20 @@ class Encoder(nn.Module):
         power = real * real + imaginary * imaginary
         cross = real[:, :1] * real[:, 1:] + imaginary[:, :1] * imaginary[:, 1:]
         level = power.mean((1, 2, 3), keepdim=True).clamp(min=_SILENCE**2)
-        # [batch, (left, right, cross), freq, frame]
-        parts = nn.functional.pad(torch.cat([power, cross], 1), (0, 0, 0, self.layout.padding))
-        parts = parts * (self.tilt[:, None] / level)
+        # [batch, (left, right, cross), frame, freq]
+        parts = nn.functional.pad(torch.cat([power, cross], 1), (0, self.layout.padding))
+        parts = parts * (self.tilt / level)
         return [
-            self._features(parts[:, :, start : start + group.bins], group)
+            self._features(parts[..., start : start + group.bins], group)
             for start, group in zip(self.layout.starts(), self.layout.groups, strict=True)
         ]
 
     def _features(self, parts: Tensor, group: BandGroup) -> Tensor:
-        """``[batch, 3, bins, frame]`` to ``[band, time * batch, feature]``."""
-        batch, _, bins, frames = parts.shape
+        """``[batch, 3, frame, bins]`` to ``[band, time * batch, feature]``."""
+        batch, _, frames, bins = parts.shape
         if group.pool > 1:
-            pooled = parts.reshape(batch, 3, bins // group.pool, group.pool, frames)
-            parts = sum(pooled.unbind(3)[1:], pooled[:, :, :, 0]) / group.pool
+            pooled = parts.reshape(batch, 3, frames, bins // group.pool, group.pool)
+            parts = sum(pooled.unbind(4)[1:], pooled[..., 0]) / group.pool
         left, right, cross = parts.unbind(1)
         half = (left + right) / 2
         # |M|^2 and |S|^2 of M = (L + R) / sqrt 2, S = (L - R) / sqrt 2, without another complex product.
@@ -119,8 +121,8 @@ class Encoder(nn.Module):
         # The fourth root of a magnitude: three roots of its square, each one fast instruction.
         magnitudes = (powers + 1e-9).sqrt().sqrt().sqrt()
         both = torch.cat([magnitudes, (cross / (half + 1e-6))[:, None]], 1)
-        both = both.reshape(batch, _FEATURES, group.count, group.width, frames // _FRAMES, _FRAMES)
-        return both.permute(2, 4, 0, 1, 3, 5).reshape(group.count, -1, _FEATURES * group.width * _FRAMES)
+        both = both.reshape(batch, _FEATURES, frames // _FRAMES, _FRAMES, group.count, group.width)
+        return both.permute(4, 2, 0, 1, 3, 5).reshape(group.count, -1, _FEATURES * _FRAMES * group.width)
 
 
 class MaskHead(nn.Module):
@@ -139,32 +141,32 @@ class MaskHead(nn.Module):
                 layer.get_parameter("weight").mul_(0.1)  # starts near equal shares
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """``tokens[time, batch, band, width]`` to ``mask[batch, stem, channel, pooled bin, frame]``."""
-        time, batch, bands, width = tokens.shape
-        rows = self.norm(tokens).permute(2, 0, 1, 3).reshape(bands, time * batch, width)
-        rows = nn.functional.silu(self.hidden(rows))
+        """``tokens[band, time, batch, width]`` to ``mask[batch, stem, channel, frame, pooled bin]``."""
+        bands, time, batch, width = tokens.shape
+        rows = nn.functional.silu(self.hidden(self.norm(tokens).reshape(bands, time * batch, width)))
         masks, first = [], 0
         for group, out in zip(self.layout.groups, self.out, strict=True):
             logits = out(rows[first : first + group.count])
             first += group.count
-            shape = (group.count, time, batch, self.stems, self.channels, group.width, _FRAMES)
-            mask = _shares(logits.reshape(shape).permute(2, 3, 4, 0, 5, 1, 6).contiguous())
-            masks.append(mask.reshape(batch, self.stems, self.channels, group.pooled, time * _FRAMES))
-        return torch.cat(masks, 3)
+            shape = (group.count, time, batch, self.stems, self.channels, _FRAMES, group.width)
+            mask = _shares(logits.reshape(shape)).permute(2, 3, 4, 1, 5, 0, 6)
+            masks.append(mask.reshape(batch, self.stems, self.channels, time * _FRAMES, group.pooled))
+        return torch.cat(masks, 4)
 
 
 def _shares(logits: Tensor) -> Tensor:
-    """Softmax over stems, axis 1.
+    """Softmax over stems, axis 3.
 
     Written out since the runtimes' own takes a quarter of the whole net's time on an axis of four. Clamping
     keeps the exponentials finite, and masks of e^-40 are zeros to the ear.
     """
     weights = logits.clamp(-20, 20).exp()
-    return weights / weights.sum(1, keepdim=True)
+    return weights / weights.sum(3, keepdim=True)
 
 
 def _block(config: CompactConfig, kind: str | int, bands: int) -> Block:
-    time = Far(config.width, config.hidden) if kind == "far" else Near(config.width, int(kind))
+    far = kind == "far"
+    time = Far(config.width, config.hidden) if far else Near(config.width, config.near, int(kind), bands, config.alike)
     return Block(time, config.width, bands, config.mixer, len(config.blocks))
 
 
@@ -179,7 +181,7 @@ class Compact(nn.Module):
         self.layout = layout(config.bands, config.n_fft // 2 + 1)
         bands = self.layout.bands
         self.encoder = Encoder(config)
-        self.band_place = nn.Parameter(torch.randn(bands, config.width) * 0.1)
+        self.band_place = nn.Parameter(torch.randn(bands, 1, 1, config.width) * 0.1)
         self.blocks = nn.ModuleList(_block(config, kind, bands) for kind in config.blocks)
         self.head = MaskHead(config)
         self.register_buffer("window", torch.hann_window(config.n_fft), persistent=False)
@@ -199,14 +201,14 @@ class Compact(nn.Module):
 
     @torch.no_grad()
     def measure(self, stft: Tensor) -> None:
-        """Fit the input's constants to music: ``stft[batch, channel, 2, freq, frame]``, some minutes of it, once."""
+        """Fit the input's constants to music: ``stft[batch, channel, 2, frame, freq]``, some minutes of it, once."""
         loud = stft[stft.abs().amax((1, 2, 3, 4)) > 0]
         for features, standardise in zip(self.encoder.features(loud), self.encoder.standardise, strict=True):
             assert isinstance(standardise, Standardise)
             standardise.measure(features)
 
     def trunk(self, stft: Tensor) -> Tensor:
-        """``stft[batch, channel, 2, freq, frame]``, frames even, to tokens ``[time, batch, band, width]``."""
+        """``stft[batch, channel, 2, frame, freq]``, frames even, to tokens ``[band, time, batch, width]``."""
         x: Tensor = self.encoder(stft) + self.band_place
         for block in self.blocks:
             x = block(x)
@@ -215,20 +217,19 @@ class Compact(nn.Module):
     def pooled_masks(self, stft: Tensor) -> Tensor:
         """:meth:`masks` before they are repeated, as losses and graphs want them.
 
-        ``stft[batch, channel, 2, freq, frame]`` to ``[batch, stem, channel, pooled bin, frame]``.
+        ``stft[batch, channel, 2, frame, freq]`` to ``[batch, stem, channel, frame, pooled bin]``.
         """
         masks: Tensor = self.head(self.trunk(stft))
         return masks
 
     def masks(self, stft: Tensor) -> Tensor:
-        """``stft[batch, channel, 2, freq, frame]`` to ``[batch, stem, channel, freq, frame]``; stems sum to one."""
+        """``stft[batch, channel, 2, frame, freq]`` to ``[batch, stem, channel, frame, freq]``; stems sum to one."""
         return spread(self.layout, self.pooled_masks(stft))
 
     def stft(self, wave: Tensor) -> Tensor:
-        """``wave[..., time]`` to ``[..., 2, freq, frame]``; zeros beyond the ends, frame k centred on ``k * hop``."""
+        """``wave[..., time]`` to ``[..., 2, frame, freq]``; zeros beyond the ends, frame k centred on ``k * hop``."""
         flat = wave.reshape(-1, wave.shape[-1])
-        spectrum = self._transform(flat)
-        parts = torch.view_as_real(spectrum).movedim(-1, 1)
+        parts = torch.view_as_real(self._transform(flat)).permute(0, 3, 2, 1)
         return parts.reshape(*wave.shape[:-1], *parts.shape[1:])
 
     def forward(self, mix: Tensor) -> Tensor:
@@ -239,7 +240,7 @@ class Compact(nn.Module):
         padded = nn.functional.pad(mix, (0, hops * hop - length))
         stft = self.stft(padded)
         stems = stft[:, None] * self.masks(stft)[:, :, :, None]
-        spectra = torch.view_as_complex(stems.movedim(3, -1).contiguous())
+        spectra = torch.view_as_complex(stems.permute(0, 1, 2, 5, 4, 3).contiguous())
         waves = torch.istft(spectra.flatten(0, 2), self.config.n_fft, hop, window=self.window, length=padded.shape[-1])
         return waves.reshape(*stems.shape[:3], -1)[..., :length]
 

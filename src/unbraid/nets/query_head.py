@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from unbraid.nets.bands import layout
-from unbraid.nets.blocks.band_blocks import BandLinear
+from unbraid.nets.blocks.band_blocks import BandLinear, over_bands
 from unbraid.nets.compact import CompactConfig
 
 FRAMES = 2
@@ -54,7 +54,7 @@ class QueryConfig:
 
 
 class Steered(nn.Module):
-    """``[time, batch, band, width]`` to the same, under a gain and an offset ``[batch, 1, width]``."""
+    """``[band, time, batch, width]`` to the same, under a gain and an offset ``[batch, width]``."""
 
     def __init__(self, config: QueryConfig, width: int, bands: int) -> None:
         super().__init__()
@@ -68,11 +68,12 @@ class Steered(nn.Module):
         # Both hear y + offset, side by side: a norm costs as much as a small matrix. The offset is the same at all
         # times, so it joins the biases, W (y + offset) + b = W y + (W offset + b), and makes no pass over y.
         y, bands, channels = self.norm(x) * (1 + gain), self.band_in, self.channel_in
-        over_bands = torch.matmul(bands.weight, y) + (bands.weight.sum(1)[:, None] * offset + bands.bias[:, None])
-        over_bands = torch.matmul(self.band_out.weight, nn.functional.silu(over_bands)) + self.band_out.bias[:, None]
+        mixed = torch.matmul(bands.weight, y.reshape(y.shape[0], -1)).reshape(-1, *y.shape[1:])
+        mixed = mixed + (bands.weight.sum(1)[:, None, None, None] * offset + bands.bias[:, None, None, None])
+        mixed = over_bands(self.band_out, nn.functional.silu(mixed))
         over_channels = nn.functional.linear(y, channels.weight)
         over_channels = over_channels + nn.functional.linear(offset, channels.weight, channels.bias)
-        answer: Tensor = x + over_bands + self.channel_out(nn.functional.silu(over_channels))
+        answer: Tensor = x + mixed + self.channel_out(nn.functional.silu(over_channels))
         return answer
 
 
@@ -94,8 +95,8 @@ class Listener(nn.Module):
             self.pool.bias.zero_()
 
     def hear(self, tokens: Tensor) -> Tensor:
-        """``tokens[time, batch, band, width]`` to ``[time, batch, listen]``, whatever is asked."""
-        heard: Tensor = nn.functional.silu(self.into(self.norm(tokens).flatten(2)))
+        """``tokens[band, time, batch, width]`` to ``[time, batch, listen]``, whatever is asked."""
+        heard: Tensor = nn.functional.silu(self.into(self.norm(tokens).permute(1, 2, 0, 3).flatten(2)))
         return heard
 
     def judge(self, heard: Tensor, steer: Tensor) -> tuple[Tensor, Tensor]:
@@ -129,9 +130,9 @@ class QueryHead(nn.Module):
         self.listener = Listener(config, width, bands)
 
     def forward(self, tokens: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
-        """``tokens[time, batch, band, width]``, ``query[batch, words + stem]``; one query for each item.
+        """``tokens[band, time, batch, width]``, ``query[batch, words + stem]``; one query for each item.
 
-        Returns ``mask[batch, channel, pooled bin, frame]``, 0 to 1, and ``presence[batch]``, a logit.
+        Returns ``mask[batch, channel, frame, pooled bin]``, 0 to 1, and ``presence[batch]``, a logit.
         """
         mask, steer = self._if_there(tokens, query)
         _, whole = self.listener.judge(self.listener.hear(tokens), steer)
@@ -143,7 +144,7 @@ class QueryHead(nn.Module):
         return self._if_there(tokens, query)[0]
 
     def listen(self, tokens: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
-        """``tokens[time, batch, band, width]``, ``query[batch, query, words + stem]`` to logits of presence.
+        """``tokens[band, time, batch, width]``, ``query[batch, query, words + stem]`` to logits of presence.
 
         ``[batch, query, time]`` in each token, and ``[batch, query]`` in all.
         """
@@ -153,24 +154,22 @@ class QueryHead(nn.Module):
 
     def _if_there(self, tokens: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
         steer = nn.functional.silu(self.steer_in(query))
-        film = self.steer_out(steer).reshape(-1, self.config.blocks, 2, 1, self.width)
+        film = self.steer_out(steer).reshape(-1, self.config.blocks, 2, self.width)
         x = tokens
         for index, block in enumerate(self.blocks):
             x = block(x, film[:, index, 0], film[:, index, 1])
         return self._mask(self.norm(x)), steer
 
     def _mask(self, x: Tensor) -> Tensor:
-        time, batch, bands, width = x.shape
-        rows = x.permute(2, 0, 1, 3).reshape(bands, time * batch, width)
-        rows = nn.functional.silu(self.hidden(rows))
+        bands, time, batch, width = x.shape
+        rows = nn.functional.silu(self.hidden(x.reshape(bands, time * batch, width)))
         masks, first = [], 0
         for group, out in zip(self.layout.groups, self.out, strict=True):
             logits = out(rows[first : first + group.count])
             first += group.count
-            shape = (group.count, time, batch, self.channels, group.width, FRAMES)
-            mask = logits.reshape(shape).permute(2, 3, 0, 4, 1, 5)
-            masks.append(mask.reshape(batch, self.channels, group.pooled, time * FRAMES))
-        return torch.cat(masks, 2).sigmoid()
+            mask = logits.reshape(group.count, time, batch, self.channels, FRAMES, group.width).permute(2, 3, 1, 4, 0, 5)
+            masks.append(mask.reshape(batch, self.channels, time * FRAMES, group.pooled))
+        return torch.cat(masks, 3).sigmoid()
 
 
 def _gate(presence: Tensor) -> Tensor:

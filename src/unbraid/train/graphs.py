@@ -15,7 +15,7 @@ from unbraid.nets.query_head import QueryHead
 from unbraid.signal import Samples
 
 _OPSET = 17
-_BATCH_AXIS = {"tokens": 1}
+_BATCH_AXIS = {"tokens": 2}
 """Where an input or output has its batch, if not in front."""
 
 
@@ -51,7 +51,7 @@ def examples(net: Compact, head: QueryHead) -> tuple[Tensor, Tensor, Tensor]:
     """Noise of the graphs' input shapes: a spectrum, its tokens, a query."""
     config, generator = net.config, torch.Generator().manual_seed(0)
     frames = 1 + config.segment // config.hop
-    stft = torch.randn(1, config.channels, 2, config.n_fft // 2 + 1, frames, generator=generator)
+    stft = torch.randn(1, config.channels, 2, frames, config.n_fft // 2 + 1, generator=generator)
     query = torch.randn(1, head.query_size, generator=generator)
     with torch.no_grad():
         return stft, net.trunk(stft), query

@@ -21,22 +21,29 @@ class BandLinear(nn.Module):
 
 
 class Near(nn.Module):
-    """``[time, batch, band, width]`` to the same: what three neighbouring bands do now and ``reach`` tokens away."""
+    """``[band, time, batch, width]`` to the same: an MLP that hears a token and those ``reach`` before and after it.
 
-    def __init__(self, width: int, reach: int) -> None:
+    ``alike`` neighbouring bands have the same weights; those further apart look different, and weights of their own
+    cost no time.
+    """
+
+    def __init__(self, width: int, hidden: int, reach: int, bands: int, alike: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(width, width, 3, padding=(reach, 1), dilation=(reach, 1))
-        self.out = nn.Linear(width, width)
+        self._reach, self._sets = reach, bands // alike
+        self.hear = BandLinear(self._sets, 3 * width, hidden)
+        self.out = BandLinear(self._sets, hidden, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        # [batch, width, time, band]; for one item a view, and the order in which convolutions are fastest.
-        y: Tensor = self.conv(x.permute(1, 3, 0, 2))
-        mixed: Tensor = self.out(nn.functional.silu(y.permute(2, 0, 3, 1)))
-        return mixed
+        time, reach = x.shape[1], self._reach
+        padded = nn.functional.pad(x, (0, 0, 0, 0, reach, reach))
+        near = torch.cat([padded[:, :time], x, padded[:, 2 * reach : 2 * reach + time]], -1)
+        rows = near.reshape(self._sets, -1, near.shape[-1])
+        mixed: Tensor = self.out(nn.functional.silu(self.hear(rows)))
+        return mixed.reshape(x.shape)
 
 
 class Far(nn.Module):
-    """``[time, batch, band, width]`` to the same: each band's whole past and future."""
+    """``[band, time, batch, width]`` to the same: each band's whole past and future."""
 
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
@@ -44,14 +51,14 @@ class Far(nn.Module):
         self.out = nn.Linear(2 * hidden, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        time, batch, band, width = x.shape
-        rows = self.lstm(x.reshape(time, batch * band, width))[0]
+        band, time, batch, width = x.shape
+        rows = self.lstm(x.transpose(0, 1).reshape(time, band * batch, width))[0]
         mixed: Tensor = self.out(rows)
-        return mixed.reshape(time, batch, band, width)
+        return mixed.reshape(time, band, batch, width).transpose(0, 1)
 
 
 class Block(nn.Module):
-    """``[time, batch, band, width]`` to the same: along time, then an MLP over bands, both residual."""
+    """``[band, time, batch, width]`` to the same: along time, then an MLP over bands, both residual."""
 
     def __init__(self, time: Near | Far, width: int, bands: int, mixer: int, depth: int) -> None:
         """mixer: hidden size of the MLP over bands. depth: how many blocks the net has."""
@@ -63,15 +70,20 @@ class Block(nn.Module):
         self.band_out = nn.Linear(mixer, bands)
         # Residual branches start small, so that a deep net starts near the identity.
         for layer in (self.time.out, self.band_out):
-            nn.init.normal_(layer.weight, std=(2 * depth * layer.in_features) ** -0.5)
+            inputs = layer.weight.shape[1]
+            nn.init.normal_(layer.weight, std=(2 * depth * inputs) ** -0.5)
             nn.init.zeros_(layer.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.time(self.time_norm(x))
-        y = self.band_norm(x)
-        y = torch.matmul(self.band_in.weight, y) + self.band_in.bias[:, None]
-        y = torch.matmul(self.band_out.weight, nn.functional.silu(y)) + self.band_out.bias[:, None]
-        return x + y
+        y = nn.functional.silu(over_bands(self.band_in, self.band_norm(x)))
+        return x + over_bands(self.band_out, y)
+
+
+def over_bands(layer: nn.Linear, x: Tensor) -> Tensor:
+    """``layer`` along the first axis of ``x[band, ...]``, as one product of matrices."""
+    y = torch.matmul(layer.weight, x.reshape(x.shape[0], -1)) + layer.bias[:, None]
+    return y.reshape(-1, *x.shape[1:])
 
 
 class Standardise(nn.Module):
