@@ -20,11 +20,11 @@ SIZES: dict[str, dict[str, Any]] = {
     "audiosep": {"segment": 4001, "n_fft": 128, "hop": 20, "widths": (4, 4, 4, 4, 4, 4), "embedding": 8},
     "compact": {
         **{"n_fft": 256, "hop": 64, "segment": 64 * 31, "bands": ((4, 4, 1), (3, 8, 1), (3, 15, 2))},
-        **{"width": 8, "hidden": 8, "blocks": (1, "far"), "mixer": 8, "head": 8},
+        **{"width": 8, "hidden": 8, "near": 16, "alike": 2, "blocks": (1, "far"), "mixer": 8, "head": 8},
     },
     "compact-words": {
         **{"n_fft": 256, "hop": 64, "segment": 64 * 31, "bands": ((4, 4, 1), (3, 8, 1), (3, 15, 2))},
-        **{"width": 8, "hidden": 8, "blocks": (1, "far"), "mixer": 8, "head": 8},
+        **{"width": 8, "hidden": 8, "near": 16, "alike": 2, "blocks": (1, "far"), "mixer": 8, "head": 8},
         "words": {"mixer": 8, "channels": 8, "steer": 16, "head": 8, "listen": 12},
     },
     "convtasnet": {"segment": 4000, "filters": 8, "bottleneck": 8, "hidden": 8, "blocks": 2, "repeats": 1},

@@ -16,6 +16,8 @@ NET: dict[str, Any] = {
     "bands": [[4, 4, 1], [3, 8, 1], [3, 15, 2]],
     "width": 8,
     "hidden": 8,
+    "near": 16,
+    "alike": 2,
     "blocks": ["far"],
     "mixer": 8,
     "head": 8,

@@ -37,7 +37,8 @@ class CompactConfig:
     segment: samples of one piece, a multiple of ``hop``; ``segment / hop + 1`` frames must be even.
     bands: (count, width in pooled bins, STFT bins pooled into one) from the bottom up.
     width: channels of a token. blocks: what each looks at, "far", or a number n: near, at a distance of n tokens.
-    hidden: of the LSTM in each direction. mixer: hidden size of the MLP over bands. head: of a band's mask network.
+    hidden: of the LSTM in each direction. near: hidden size of the MLP over neighbouring tokens; alike: how many
+    neighbouring bands share its weights. mixer: hidden size of the MLP over bands. head: of a band's mask network.
     """
 
     stems: tuple[str, ...] = ("vocals", "drums", "bass", "other")
@@ -68,6 +69,8 @@ class CompactConfig:
         object.__setattr__(self, "bands", tuple(tuple(triple) for triple in self.bands))
         object.__setattr__(self, "blocks", tuple(self.blocks))
         assert self.channels == 2, "mid, side and correlation need two channels"
+        count = sum(count for count, _, _ in self.bands)
+        assert count % self.alike == 0, f"{count} bands do not part into groups of {self.alike} alike"
 
 
 class Encoder(nn.Module):

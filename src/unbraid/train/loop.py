@@ -18,15 +18,17 @@ from torch import Tensor, nn
 from unbraid.data.tracks import Song
 from unbraid.errors import UnbraidError, UsageError
 from unbraid.train import checkpoint, schedule
+from unbraid.train.bank import Bank
 from unbraid.train.ema import Averages
 from unbraid.train.log import Log, Mute, Watcher
-from unbraid.train.material import arrays, figures, held_out, sampler_for, songs_for
+from unbraid.train.material import AnySampler, arrays, figures, held_out, sampler_for, songs_for
 from unbraid.train.optimizer import optimizer_for, set_rate
 from unbraid.train.pieces import rate_of
 from unbraid.train.reading import Reading, reading
 from unbraid.train.recipe import Recipe
+from unbraid.train.resident import resident
 from unbraid.train.start import build, description, rebuilt
-from unbraid.train.tasks import task_for
+from unbraid.train.tasks import pieces_for, task_for
 from unbraid.train.validate import OVER_SONGS
 from unbraid.train.workers import Workers
 
@@ -58,13 +60,14 @@ class Loop:
         net = rebuilt(checkpoint.read_state(newest)) if newest is not None and begun else build(recipe)
         self._net = net.to(workers.device)
         self._optimizer = optimizer_for(self._net, recipe.optim, fused=not workers.scaled)
+        self._bank = Bank(workers.device) if recipe.run.resident else None
         self._averages = Averages(self._net, recipe.optim.ema, recipe.average.batches, recipe.average.epochs)
         self._progress = checkpoint.Progress()
         tensorboard = recipe.run.tensorboard
         self._log = Log(run / "log.jsonl", watcher=watcher, tensorboard=tensorboard) if workers.first else Mute()
         self._start(newest)
         # After the weights are in place: the wrapper sends those of the first process to all.
-        task = task_for(recipe, self._net, rate_of(self._songs))
+        task = self._new_task()
         self._reading = self._new_reading()
         if self._progress.step == 0 and recipe.net.start is None:
             self._fit_input(task)
@@ -127,8 +130,7 @@ class Loop:
             self._strike(batch)
         self._stepper.zero_grad()
         progress.step += 1
-        heard = next(iter(batch.values()))
-        progress.audio_s += heard.shape[0] * heard.shape[-1] / rate_of(self._songs) * workers.count
+        progress.audio_s += recipe.optim.batch * self._piece_s * workers.count
         return values
 
     def _learn(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -175,17 +177,36 @@ class Loop:
 
     def _new_reading(self) -> Reading:
         recipe, workers = self._recipe, self._workers
-        sampler = sampler_for(recipe, self._net, self._songs, self._progress.decaying)
+        rate = rate_of(self._songs)
+        length = pieces_for(recipe, self._net, rate, self._progress.decaying).length
+        self._piece_s = length / rate
+        if self._bank is not None:
+            self._bank.take(self._songs)
+            self._resident.length = length
+        sampler = self._sampler()
         key, pinned = (recipe.run.seed, workers.rank), workers.device.type == "cuda"
         return reading(sampler, key, recipe.optim.batch, recipe.run.readers, pinned)
+
+    def _sampler(self) -> AnySampler:
+        places = None if self._bank is None else self._bank.places
+        return sampler_for(self._recipe, self._net, self._songs, self._progress.decaying, places)
+
+    def _new_task(self) -> nn.Module:
+        """The net and its loss, in front of which the songs are mixed if they lie on the device."""
+        recipe, rate = self._recipe, rate_of(self._songs)
+        task = task_for(recipe, self._net, rate)
+        if self._bank is None:
+            return task
+        self._resident = resident(task, self._bank, pieces_for(recipe, self._net, rate, late=False).length)
+        return self._resident
 
     def _fit_input(self, task: nn.Module) -> None:
         """Fit what a net knows of its input from the start, from examples that no step will see again."""
         measure = getattr(task, "measure", None)
         if measure is not None:
-            sampler = sampler_for(self._recipe, self._net, self._songs, self._progress.decaying)
-            batch = arrays(sampler.batch([self._recipe.run.seed, _NO_RANK, 0], _MEASURED))
-            measure(*self._workers.on_device(torch.from_numpy(batch[name]) for name in ("wave", "curve")))
+            batch = arrays(self._sampler().batch([self._recipe.run.seed, _NO_RANK, 0], _MEASURED))
+            needed = ("wave", "curve") if self._bank is None else batch
+            measure(*self._workers.on_device(torch.from_numpy(batch[name]) for name in needed))
 
     def _enter_decay(self) -> None:
         """Keep the state from which the run can be extended, then change to the late pieces."""

@@ -49,7 +49,7 @@ class MaskLoss:
 class Products:
     """The three sums of the module's docstring.
 
-    mix: ``[batch, channel, bin, frame]``. cross, target: ``[batch, target, channel, bin, frame]``.
+    mix: ``[batch, channel, frame, bin]``. cross, target: ``[batch, target, channel, frame, bin]``.
     """
 
     mix: Tensor
@@ -66,12 +66,19 @@ class MaskTask(nn.Module):
 
     def forward(self, wave: Tensor, curve: Tensor, members: Tensor, weight: Tensor) -> dict[str, Tensor]:
         """The shapes of :class:`unbraid.data.sample.Batch`; returns the total under "loss", and its terms."""
-        with torch.no_grad():
-            targets = self._spectra(wave, curve)
-            mix = targets[0].sum(1), targets[1].sum(1)
-            products = self._products(mix, targets)
-            stft = torch.stack(mix, 2)
-        masks = target_masks(self.net.pooled_masks(stft), members)
+        stft, products = self.heard(wave, curve)
+        return self.terms(self.net.pooled_masks(stft), products, members, weight)
+
+    @torch.no_grad()
+    def heard(self, wave: Tensor, curve: Tensor) -> tuple[Tensor, Products]:
+        """The mix's STFT, as the net takes it, and what the loss needs of it and the targets."""
+        targets = self._spectra(wave, curve)
+        mix = targets[0].sum(1), targets[1].sum(1)
+        return torch.stack(mix, 2), self._products(mix, targets)
+
+    def terms(self, stems: Tensor, products: Products, members: Tensor, weight: Tensor) -> dict[str, Tensor]:
+        """The total under "loss", and its terms, of the stems' masks ``[batch, stem, channel, frame, bin]``."""
+        masks = target_masks(stems, members)
         ratio, compressed = log_error(masks, products, self._loss.floor), compressed_distance(masks, products)
         total = weight.sum()
         terms = {"log_error": (ratio * weight).sum() / total, "compressed": (compressed * weight).sum() / total}
@@ -90,7 +97,7 @@ class MaskTask(nn.Module):
 
     def _spectra(self, wave: Tensor, curve: Tensor) -> _Parts:
         real, imaginary = self.net.stft(wave).unbind(3)
-        return real * curve[:, :, None, :, None], imaginary * curve[:, :, None, :, None]
+        return real * curve[:, :, None, None], imaginary * curve[:, :, None, None]
 
     def _products(self, mix: _Parts, targets: _Parts) -> Products:
         layout = self.net.layout

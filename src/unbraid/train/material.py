@@ -5,34 +5,38 @@ The loop knows songs, samplers and figures; which of them a net wants is told he
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import Any, Protocol
 
+from unbraid.data.plan import Place, Plan, Planner
 from unbraid.data.sample import Batch, Sampler
 from unbraid.data.tracks import Song, scan
 from unbraid.data.tracks.find import OnBroken
+from unbraid.errors import UsageError
 from unbraid.nets.audiosep import AudioSep
 from unbraid.nets.compact_words import CompactWords
 from unbraid.query.encoder import TableEncoder
 from unbraid.signal import Samples
 from unbraid.train.asked_data import Asked, AskedSampler, asked_songs
 from unbraid.train.asked_loss import sdr_improvement
-from unbraid.train.pieces import Shaper, grouped, rate_of
+from unbraid.train.pieces import Pieces, Shaper, grouped, rate_of
 from unbraid.train.query_data import Asking, QuerySampler
 from unbraid.train.recipe import Recipe
 from unbraid.train.tasks import pieces_for
 from unbraid.train.validate import measurable, validate
 from unbraid.train.words_data import WordsSampler
+from unbraid.train.words_plan import WordsPlanner
 
 
 class AnySampler(Protocol):
     """Draws examples; the same for the same ``seed``."""
 
-    def batch(self, seed: Sequence[int], size: int) -> Batch | Asked: ...
+    def batch(self, seed: Sequence[int], size: int) -> Batch | Asked | Plan: ...
 
 
-def arrays(batch: Batch | Asked) -> dict[str, Samples]:
+def arrays(batch: Batch | Asked | Plan) -> dict[str, Samples]:
     """The arrays of ``batch`` by name, in the order in which a task takes them, examples along the first axis."""
     return {field.name: getattr(batch, field.name) for field in fields(batch)}
 
@@ -48,9 +52,13 @@ def held_out(recipe: Recipe, net: Any) -> list[Song]:
     return found if isinstance(net, AudioSep) else measurable(found, len(_stems(net)))[: recipe.run.valid_songs]
 
 
-def sampler_for(recipe: Recipe, net: Any, songs: Sequence[Song], late: bool) -> AnySampler:
-    """Draws from ``songs`` what ``net`` learns from, in the final decay if ``late``."""
+def sampler_for(
+    recipe: Recipe, net: Any, songs: Sequence[Song], late: bool, places: Mapping[Path, Place] | None = None
+) -> AnySampler:
+    """Draws from ``songs`` what ``net`` learns from, in the final decay if ``late``; plans, if they lie at ``places``."""
     data, pieces = recipe.data, pieces_for(recipe, net, rate_of(songs), late)
+    if places is not None:
+        return _planner(recipe, net, songs, pieces, places)
     if isinstance(net, AudioSep):
         return AskedSampler(songs, pieces.length, net.config.embedding, recipe.asking)
     stems = Sampler(songs, _stems(net), pieces.length, pieces.hz, data.mixing, data.augment)
@@ -59,6 +67,20 @@ def sampler_for(recipe: Recipe, net: Any, songs: Sequence[Song], late: bool) -> 
     hop = net.config.hop
     asked = QuerySampler(songs, _stems(net), pieces.length // hop, hop, TableEncoder(), Asking())
     return WordsSampler(stems, asked, recipe.words.queries)
+
+
+def _planner(
+    recipe: Recipe, net: Any, songs: Sequence[Song], pieces: Pieces, places: Mapping[Path, Place]
+) -> Planner | WordsPlanner:
+    if isinstance(net, AudioSep):
+        raise UsageError("run.resident is for nets of stems; leave it out for one that is asked")
+    data = recipe.data
+    plans = Planner(songs, places, _stems(net), pieces.length, pieces.hz, data.mixing, data.augment)
+    if not isinstance(net, CompactWords):
+        return plans
+    hop = net.config.hop
+    asked = QuerySampler(songs, _stems(net), pieces.length // hop, hop, TableEncoder(), Asking())
+    return WordsPlanner(plans, asked, _stems(net), recipe.words.queries, recipe.words.guest)
 
 
 def figures(recipe: Recipe, net: Any, songs: Sequence[Song]) -> dict[str, float]:

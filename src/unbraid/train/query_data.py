@@ -29,7 +29,7 @@ from unbraid.query.encoder import TextEncoder
 from unbraid.query.sounds import Sound, chain, home, of_label, sounds
 from unbraid.signal import Samples
 
-_HEARD, _AUDIBLE = 3e-3, 1e-5  # of energy: of the mix at the same time, and of its mean
+HEARD, AUDIBLE = 3e-3, 1e-5  # of energy: of the mix at the same time, and of its mean
 
 TEMPLATES = ("{}", "the {}", "{} part", "{} track", "a {}", "some {}", "the sound of the {}", "only the {}")
 
@@ -123,7 +123,18 @@ class QuerySampler:
         self._rarity = {name: count**-0.5 for name, count in counts.items()}
         self._encoded: dict[str, Samples] = {}
         self._called = [name for name, sound in sounds().items() if sound.whole is not None]
+        self.place = {name: number for number, name in enumerate(self._called)}
+        """The number of each sound that is called."""
         self._with = {name: [song for song in self._songs if name in song.present] for name in counts}
+
+    @property
+    def query_size(self) -> int:
+        return self._encoder.size + len(self._stems)
+
+    @property
+    def any_song(self) -> Song:
+        """One of those that are drawn from."""
+        return self._songs[0].song
 
     def batch(self, seed: Sequence[int], size: int, queries: int) -> Questions:
         """``size`` stretches with ``queries`` questions each, each stretch from a generator of ``(*seed, item)``."""
@@ -136,11 +147,11 @@ class QuerySampler:
         song = host
         for _ in range(2):
             if rng.random() < self._asking.guest:
-                guest, parts = self._guest(rng)
+                guest, parts = self.guest(rng)
                 waves |= self._waves(rng, guest, parts)
                 song = Labelled(host.song, (*song.parts, *parts))
         mix: Samples = np.sum(np.stack(list(waves.values())), axis=0)
-        asked = [self._question(rng, song) for _ in range(queries)]
+        asked = [self.question(rng, song) for _ in range(queries)]
         target = np.zeros((queries, *mix.shape), np.float32)
         for row, (names, _, _) in enumerate(asked):
             heard = {part.path for name in names for part in song.parts_of(name)}
@@ -158,19 +169,22 @@ class QuerySampler:
         """What :class:`Questions` has of every sound."""
         energy = {path: self._energy(wave) for path, wave in waves.items()}
         whole = self._energy(mix)
-        least = _HEARD * whole + _AUDIBLE * whole.mean()
-        known, heard = np.ones(len(self._called), np.float32), np.zeros((len(self._called), len(whole)), np.float32)
+        least = HEARD * whole + AUDIBLE * whole.mean()
+        heard = np.zeros((len(self._called), len(whole)), np.float32)
         for row, name in enumerate(self._called):
             parts = song.parts_of(name)
             if parts:
                 heard[row] = sum(energy[part.path] for part in parts) > least
-            else:
-                known[row] = song.absent(name)
+        return *self.call(rng, song), heard
+
+    def call(self, rng: Generator, song: Labelled) -> tuple[Samples, Samples]:
+        """Every sound's query ``[sound, words + stem]``, and ``[sound]``, 1 where it is certain whether it is there."""
+        known = [bool(song.parts_of(name)) or song.absent(name) for name in self._called]
         weights = np.stack([self._asked_of(rng, name) for name in self._called])
         texts = [said(rng, sounds()[name]) for name in self._called]
-        return np.concatenate([self._vectors(texts), weights], 1), known, heard
+        return np.concatenate([self.vectors(texts), weights], 1), np.array(known, np.float32)
 
-    def _vectors(self, texts: Sequence[str]) -> Samples:
+    def vectors(self, texts: Sequence[str]) -> Samples:
         """``[text, words]``, kept: to encode some hundred texts anew took a third of the time of an example."""
         new = [text for text in texts if text not in self._encoded]
         if new:
@@ -189,7 +203,7 @@ class QuerySampler:
         start = int(rng.integers(max(1, song.song.samples - self._length)))
         return {part.path: self._wave(rng, part, start) for part, _ in parts}
 
-    def _guest(self, rng: Generator) -> tuple[Labelled, tuple[tuple[Part, Sound], ...]]:
+    def guest(self, rng: Generator) -> tuple[Labelled, tuple[tuple[Part, Sound], ...]]:
         """A song, and the first of its parts that is a sound drawn by its rarity."""
         name = self._pick(rng, list(self._rarity))
         song = self._with[name][rng.integers(len(self._with[name]))]
@@ -199,7 +213,7 @@ class QuerySampler:
         gain = 10 ** (rng.uniform(-1, 1) * self._asking.gain_db / 20) * (rng.random() >= self._asking.drop_part)
         return read_part(part, start, self._length) * np.float32(gain)
 
-    def _question(self, rng: Generator, song: Labelled) -> tuple[list[str], str, Samples]:
+    def question(self, rng: Generator, song: Labelled) -> tuple[list[str], str, Samples]:
         """The sounds, the text, and a weight for each stem."""
         asking = self._asking
         if rng.random() < asking.absent:

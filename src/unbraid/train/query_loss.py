@@ -22,6 +22,11 @@ class QueryTask(nn.Module):
         super().__init__()
         self.head, self._trunk, self._given, self._learn_trunk = head, [trunk], given, learn_trunk
 
+    @property
+    def every(self) -> int:
+        """Which tokens are learned from: the first of so many."""
+        return self._given.every
+
     def forward(self, drawn: Questions) -> dict[str, Tensor]:
         """The total under "loss", and its terms."""
         return self.terms(*tensors(drawn))
@@ -38,16 +43,33 @@ class QueryTask(nn.Module):
         heard: Tensor,
     ) -> dict[str, Tensor]:
         """As :meth:`forward`, of the arrays of :class:`Questions`."""
-        trunk, given = self._trunk[0], self._given
+        trunk = self._trunk[0]
         with torch.no_grad():
             stft = trunk.stft(mix)
-            products = _products(trunk, self._frames(stft), self._frames(trunk.stft(target)))
+            products = products_of(trunk, self._frames(stft), self._frames(trunk.stft(target)))
         with torch.set_grad_enabled(self._learn_trunk and torch.is_grad_enabled()):
-            tokens = trunk.trunk(stft)[:: given.every]
+            tokens = trunk.trunk(stft)[:, :: self._given.every]
         with torch.no_grad():
             # The stems' masks are taught by stems alone.
-            within = torch.einsum("bqs,bs...->bq...", weights, trunk.head(tokens))
-        mask = self.head.if_there(tokens.repeat_interleave(query.shape[1], 1), query.flatten(0, 1))
+            stems = trunk.head(tokens)
+        return self.answered(tokens, stems, products, query, weights, present, called, known, heard)
+
+    def answered(
+        self,
+        tokens: Tensor,
+        stems: Tensor,
+        products: Products,
+        query: Tensor,
+        weights: Tensor,
+        present: Tensor,
+        called: Tensor,
+        known: Tensor,
+        heard: Tensor,
+    ) -> dict[str, Tensor]:
+        """As :meth:`terms`, of the tokens that are learned from, the stems' masks and :class:`Products` there."""
+        given = self._given
+        within = torch.einsum("bqs,bs...->bq...", weights, stems)
+        mask = self.head.if_there(tokens.repeat_interleave(query.shape[1], 2), query.flatten(0, 1))
         masks, count = within * mask.reshape(within.shape), present.sum().clamp(min=1)
         error = (log_error(masks, products, given.floor) * present).sum() / count
         shares = (share_entropy(masks, products, given.loudness) * present).sum() / count
@@ -65,9 +87,14 @@ class QueryTask(nn.Module):
         return in_all, now
 
     def _frames(self, stft: Tensor) -> Tensor:
-        """The frames of the tokens that are learned from."""
-        pairs = stft.reshape(*stft.shape[:-1], -1, FRAMES)
-        return pairs[..., :: self._given.every, :].flatten(-2)
+        """The frames of the tokens that are learned from, of ``stft[..., frame, freq]``."""
+        return frames_of(stft, self._given.every)
+
+
+def frames_of(values: Tensor, every: int) -> Tensor:
+    """``values[..., frame, bin]`` of each ``every``-th token alone."""
+    pairs = values.reshape(*values.shape[:-2], -1, FRAMES, values.shape[-1])
+    return pairs[..., ::every, :, :].flatten(-3, -2)
 
 
 def tensors(drawn: Questions) -> list[Tensor]:
@@ -89,8 +116,8 @@ def share_entropy(masks: Tensor, products: Products, loudness: float) -> Tensor:
     return (divergence * loud[:, None]).mean((2, 3, 4))
 
 
-def _products(trunk: Compact, mix: Tensor, target: Tensor) -> Products:
-    """The sums of :mod:`unbraid.train.loss`, of ``mix[batch, ...]`` and ``target[batch, query, ...]``."""
+def products_of(trunk: Compact, mix: Tensor, target: Tensor) -> Products:
+    """The sums of :mod:`unbraid.train.loss`, of ``mix[batch, channel, 2, frame, freq]`` and ``target[batch, query, ...]``."""
     layout = trunk.layout
     return Products(
         pooled_sum(layout, mix.square().sum(2)),

@@ -89,13 +89,15 @@ class WordsSection(_Section):
     """How the net "compact-words" learns words beside stems; see :mod:`unbraid.train.words_task`.
 
     queries: about each of ``optim.batch`` stretches of labelled songs. weight: of their loss beside that of the stems.
-    every: which tokens the head learns from, the first of so many. start: a run of ``unbraid.train.query`` whose head
+    every: which tokens the head learns from, the first of so many. guest: with ``run.resident``, the chance of a rare
+    sound from another song in an example, and of a second. start: a run of ``unbraid.train.query`` whose head
     is begun with.
     """
 
     queries: Count = 8
     weight: Positive = 0.3
     every: Count = 2
+    guest: Share = 0.25
     start: Path | None = None
 
 
@@ -203,6 +205,8 @@ class RunSection(_Section):
     averaged. Under torchrun, its number of processes and machines holds instead.
 
     readers: processes beside each of these that draw its batches ahead; 0 for none. A GPU wants most of the cores.
+    resident: the songs lie in the device's memory, which cuts and mixes its own examples; the readers then draw plans
+    (unbraid.data.plan), with fewer kinds of changes, and no device waits for them.
     valid_s, valid_epochs: how often is validated, by the clock or, if given, by epochs.
     valid_songs: how many are validated on, one piece of ``valid_piece_s`` each.
     clock: what the recipe's seconds are of, all that pass or those that the process computes in, which tell runs on a
@@ -213,6 +217,7 @@ class RunSection(_Section):
     processes: Count = 1
     threads: Count = 1
     readers: Annotated[int, Field(ge=0)] = 0
+    resident: bool = False
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Precision = "32-true"
     clock: Literal["wall", "cpu"] = "wall"

@@ -21,15 +21,19 @@ class WordsTask(nn.Module):
     def __init__(self, net: CompactWords, loss: MaskLoss, given: Settings, weight: float) -> None:
         super().__init__()
         self.stems = MaskTask(net, loss)
-        self._asked, self._weight = [QueryTask(net, net.words, given, learn_trunk=True)], weight
+        self.asked, self.weight = [QueryTask(net, net.words, given, learn_trunk=True)], weight
 
     def forward(
         self, wave: Tensor, curve: Tensor, members: Tensor, weight: Tensor, *asked: Tensor
     ) -> dict[str, Tensor]:
         terms: dict[str, Tensor] = self.stems(wave, curve, members, weight)
-        words = self._asked[0].terms(*asked)
+        words = self.asked[0].terms(*asked)
+        return self.joined(terms, words)
+
+    def joined(self, stems: dict[str, Tensor], words: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The terms of both, and the sum of their losses."""
         named = {f"words_{name}": value for name, value in words.items()}
-        return {**terms, **named, "loss": terms["loss"] + self._weight * words["loss"]}
+        return {**stems, **named, "loss": stems["loss"] + self.weight * words["loss"]}
 
     def measure(self, wave: Tensor, curve: Tensor) -> None:
         """Fit the net's input constants to a batch of examples."""
