@@ -41,6 +41,7 @@ def write_graph(folder: Path, answer: str, shares: dict[str, float] | None = Non
         "segment": SEGMENT,
         "front": {"wave": "wave", "mask": "stft", "both": "both"}[answer],
         "answer": answer,
+        **({"layout": "frames"} if answer == "mask" else {}),
         "stft": STFT,
         "normalize": "none",
         "scale_equivariant": True,
@@ -73,8 +74,8 @@ def _mask(count: int) -> tuple[list[Any], list[Any], list[Any]]:
         helper.make_node("Sign", ["wide"], ["ones"]),
         helper.make_node("Mul", ["ones", "shares5"], ["mask"]),
     ]
-    inputs = [_value("stft", "batch", 2, 2, "freq", "frame")]
-    return nodes, inputs, [_value("mask", "batch", count, 2, "freq", "frame")]
+    inputs = [_value("stft", "batch", 2, 2, "frame", "freq")]
+    return nodes, inputs, [_value("mask", "batch", count, 2, "frame", "freq")]
 
 
 def _both(count: int) -> tuple[list[Any], list[Any], list[Any]]:

@@ -66,6 +66,8 @@ def test_a_graph_for_any_length_says_which(tmp_path: Path) -> None:
         ({"lengths": {"segment": 10**6, "first": 1, "step": 1}}, "lengths"),
         ({"lengths": {"segment": 2048, "first": 1}}, "lengths"),
         ({"sha256": "0" * 64}, "SHA-256"),
+        ({"layout": None}, "earlier version of unbraid.*export it again"),
+        ({"layout": ["frames"]}, "export it again"),
         ({"stft": {"n_fft": 512, "hop": 128, "window": "hann", "pad": "demucs"}}, "padded by"),
         ({"pooled": []}, "pooled"),
         ({"pooled": [257, 1]}, "pooled"),
@@ -126,7 +128,7 @@ def test_a_mask_of_other_rows_than_the_facts_say_is_refused(tmp_path: Path, pool
 
 def test_an_output_that_is_not_there_is_named(tmp_path: Path) -> None:
     path = write_graph(tmp_path, "wave")
-    path.write_text(path.read_text().replace('"answer": "wave"', '"answer": "mask"'))
+    path.write_text(path.read_text().replace('"answer": "wave"', '"answer": "mask", "layout": "frames"'))
     separator = onnx.load(read_facts(path))
     with pytest.raises(ModelError, match="no output called mask"):
         separator(np.ones((1, 2, SEGMENT), np.float32))

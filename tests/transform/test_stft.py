@@ -16,6 +16,13 @@ def test_inverse_returns_the_signal(length: int, n_fft: int, hop: int) -> None:
     np.testing.assert_allclose(stft.inverse(spectrum, length), signal, atol=2e-6)
 
 
+@pytest.mark.parametrize("length", [1, 1000, 4097])
+def test_parts_are_those_of_the_spectrum_frames_first(length: int) -> None:
+    signal = np.random.default_rng(0).standard_normal((2, 3, length)).astype(np.float32)
+    spectrum = np.swapaxes(Stft(256, 64).forward(signal), -1, -2)
+    np.testing.assert_array_equal(Stft(256, 64).parts(signal), np.stack([spectrum.real, spectrum.imag], -3))
+
+
 def test_a_tone_lies_in_its_bin() -> None:
     time = np.arange(4096)
     tone = np.cos(2 * np.pi * 32 / 256 * time).astype(np.float32)

@@ -18,6 +18,8 @@ Front = Literal["wave", "stft", "both"]
 Answer = Literal["wave", "mask", "both"]
 
 FORMAT = 1
+LAYOUT = "frames"
+"""What graphs that answer with masks have first, before frequencies."""
 _LARGEST_SEGMENT_S = 3600
 
 
@@ -28,8 +30,9 @@ class GraphFacts:
     spec: what the engine sees.
     front: which inputs the graph has: ``mix[batch, channel, time]``, ``stft[batch, channel, 2, freq, frame]``
         (real and imaginary part), or both.
-    answer: "wave": ``wave[batch, stem, channel, time]``. "mask": ``mask[batch, stem, channel, row, frame]``, real,
-        to be multiplied with the mix's STFT as ``pooling`` says. "both": ``wave`` and
+    answer: "wave": ``wave[batch, stem, channel, time]``. "mask": ``mask[batch, stem, channel, frame, row]``, real,
+        to be multiplied with the mix's STFT as ``pooling`` says; such a graph has frames first in ``stft``, too,
+        ``[batch, channel, 2, frame, freq]``, and its JSON tells it from those of earlier versions. "both": ``wave`` and
         ``spectrum[batch, stem, channel, 2, freq, frame]``, whose inverse is added to it.
     pooled: which frequencies a mask's rows stand for; None for one each.
     graph: the path of the ONNX file. sha256: of its bytes.
@@ -101,6 +104,8 @@ class _Reader:
             raise self._wrong("segment", spec.segment, f"at most {_LARGEST_SEGMENT_S} s of samples")
         front, answer = self._take_one("front", get_args(Front)), self._take_one("answer", get_args(Answer))
         stft = self._take_stft() if front != "wave" or answer != "wave" else None
+        if answer == "mask":
+            self._check_layout()
         if stft is not None and answer == "mask" and stft.pad != "zeros":
             raise self._wrong("stft", stft.pad, 'padded by "zeros" for a graph that answers with masks')
         pooled = self._take_pooling(stft) if stft is not None and answer == "mask" else None
@@ -148,6 +153,14 @@ class _Reader:
         if not sizes or pad not in get_args(Pad) or raw.get("window") != "hann":
             raise self._wrong("stft", raw, "n_fft, hop (dividing it), window hann, pad zeros or demucs")
         return Stft(n_fft, hop, pad)
+
+    def _check_layout(self) -> None:
+        """The shapes of an earlier version's graph would be refused in the middle of a song, or fit by accident."""
+        if self._raw.pop("layout", None) != LAYOUT:
+            raise ModelError(
+                f'{self._path}: does not say "layout": "{LAYOUT}"; the graph is of an earlier version of unbraid, '
+                "whose masks had frequencies first: export it again (python -m unbraid.train.export)"
+            )
 
     def _take_pooling(self, stft: Stft) -> Pooling | None:
         raw = self._take("pooled", list, default=None)

@@ -1,7 +1,8 @@
 """A graph as a separator: the transforms around it, whatever runs it.
 
 The graph holds the net alone. STFT and inverse are ours, in numpy, since exporters and runtimes disagree about complex
-numbers. Which of them a graph needs is in its facts.
+numbers. Which of them a graph needs is in its facts. Graphs that answer with masks have frames before frequencies, as
+numpy's transforms do.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from unbraid.runtime.words import Words
 from unbraid.signal import Samples
 from unbraid.spec import Spec
 from unbraid.transform.pooling import Spectrum
-from unbraid.transform.stft import Stft
 
 Backend = Callable[[Mapping[str, Samples]], Mapping[str, Samples]]
 """Runs the graph: named inputs -> named outputs. Safe to be called from several threads at once."""
@@ -40,57 +40,62 @@ class GraphSeparator:
         return self._facts
 
     def __call__(self, mix: Samples, queries: Samples | None = None) -> Separated:
-        stft, length = self._facts.stft, mix.shape[-1]
-        spectrum = stft.forward(mix) if stft is not None else None
-        outputs = self._backend(self._inputs(mix, spectrum))
-        stems = self._stems(outputs, stft, spectrum, length)
+        stft, parts = self._facts.stft, self._parts(mix)
+        outputs = self._backend(self._inputs(mix, parts))
+        stems = self._stems(outputs, parts, mix.shape[-1])
         if queries is None:
             return Separated(stems)
-        if self._words is None or stft is None or spectrum is None:
+        if self._words is None or stft is None or parts is None:
             raise ModelError(f"model {self.spec.name!r} takes no queries")
         asked = np.empty((len(mix), queries.shape[1], *mix.shape[1:]), np.float32)
         presence = np.empty(asked.shape[:2], np.float32)
         for number, query in enumerate(np.moveaxis(queries, 1, 0)):
             mask, presence[:, number] = self._words.answer(outputs, query)
-            self._check_mask(mask, (len(mix),), spectrum)
-            within = self._words.asked(outputs["mask"], query)
-            stft.inverse_masked(spectrum, mask, self._facts.pooling, length, within=within, out=asked[:, number])
+            self._check_mask(mask, (len(mix),), parts)
+            within, out = self._words.asked(outputs["mask"], query), asked[:, number]
+            stft.inverse_masked(parts, mask, self._facts.pooling, mix.shape[-1], within=within, out=out)
         return Separated(stems, asked, presence)
 
     def hear(self, mix: Samples, queries: Samples) -> Samples:
         """``presence[batch, query]`` alone, for ``mix[batch, channel, time]`` and ``queries[batch, query, size]``."""
         if self._words is None or self._facts.stft is None:
             raise ModelError(f"model {self.spec.name!r} takes no queries")
-        outputs = self._backend(self._inputs(mix, self._facts.stft.forward(mix)))
+        outputs = self._backend(self._inputs(mix, self._parts(mix)))
         return np.stack([self._words.answer(outputs, query)[1] for query in np.moveaxis(queries, 1, 0)], 1)
 
-    def _inputs(self, mix: Samples, spectrum: Spectrum | None) -> dict[str, Samples]:
+    def _parts(self, mix: Samples) -> Samples | None:
+        """The mix's spectrum, real and imaginary part, as the graph has it and the masks need it; see GraphFacts."""
+        stft = self._facts.stft
+        if stft is None:
+            return None
+        return stft.parts(mix) if self._facts.answer == "mask" else _as_real(stft.forward(mix))
+
+    def _inputs(self, mix: Samples, parts: Samples | None) -> dict[str, Samples]:
         inputs: dict[str, Samples] = {}
         if self._facts.front != "stft":
             inputs["mix"] = mix
         if self._facts.front != "wave":
-            assert spectrum is not None
-            inputs["stft"] = _as_real(spectrum)
+            assert parts is not None
+            inputs["stft"] = parts
         return inputs
 
-    def _stems(
-        self, outputs: Mapping[str, Samples], stft: Stft | None, spectrum: Spectrum | None, length: int
-    ) -> Samples:
+    def _stems(self, outputs: Mapping[str, Samples], parts: Samples | None, length: int) -> Samples:
         missing = {"wave": ["wave"], "mask": ["mask"], "both": ["wave", "spectrum"]}[self._facts.answer]
         missing = [name for name in missing if name not in outputs]
         if missing:
             raise ModelError(f"{self._facts.graph}: the graph has no output called {', '.join(missing)}")
         if self._facts.answer == "wave":
             return outputs["wave"]
-        assert stft is not None and spectrum is not None
+        stft = self._facts.stft
+        assert stft is not None and parts is not None
         if self._facts.answer == "mask":
-            self._check_mask(outputs["mask"], (len(spectrum), len(self._facts.spec.stems)), spectrum)
-            return stft.inverse_masked(spectrum[:, None], outputs["mask"], self._facts.pooling, length)
+            self._check_mask(outputs["mask"], (len(parts), len(self._facts.spec.stems)), parts)
+            return stft.inverse_masked(parts[:, None], outputs["mask"], self._facts.pooling, length)
         return outputs["wave"] + stft.inverse(_as_complex(outputs["spectrum"]), length)
 
-    def _check_mask(self, mask: Samples, front: tuple[int, ...], spectrum: Spectrum) -> None:
+    def _check_mask(self, mask: Samples, front: tuple[int, ...], parts: Samples) -> None:
         """One of another size would be cut, or stretched, and sound of something."""
-        wanted = (*front, spectrum.shape[1], self._facts.pooling.rows, spectrum.shape[-1])
+        wanted = (*front, parts.shape[1], parts.shape[-2], self._facts.pooling.rows)
         if mask.shape != wanted:
             raise ModelError(f"{self._facts.graph}: a mask has the shape {mask.shape} instead of {wanted}")
 

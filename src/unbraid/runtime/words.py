@@ -2,7 +2,7 @@
 
 Beside ``NAME.json`` may lie ``NAME-words.json`` with the facts of ``NAME-words.onnx``. The first graph then has an
 output ``tokens``; the second takes them and ``query[batch, words + stem]`` and answers with ``mask[batch, channel,
-row, frame]`` and ``presence[batch]``, both from 0 to 1. The first graph runs once for a chunk, the second once for
+frame, row]`` and ``presence[batch]``, both from 0 to 1. The first graph runs once for a chunk, the second once for
 each query.
 """
 
@@ -62,7 +62,7 @@ class Words:
         return self.size + self.stems
 
     def answer(self, first: Mapping[str, Samples], query: Samples) -> tuple[Samples, Samples]:
-        """``query[batch, embedding]`` to ``mask[batch, channel, row, frame]`` and ``presence[batch]``.
+        """``query[batch, embedding]`` to ``mask[batch, channel, frame, row]`` and ``presence[batch]``.
 
         The mask is of what is asked, see :meth:`asked`. first: the outputs of the first graph.
         """
@@ -79,9 +79,9 @@ class Words:
         return mask, outputs["presence"]
 
     def asked(self, stems: Samples, query: Samples) -> Samples | None:
-        """The mask of what is asked, ``[batch, channel, row, frame]``: the stems' sum, each by its weight in ``query``.
+        """The mask of what is asked, ``[batch, channel, frame, row]``: the stems' sum, each by its weight in ``query``.
 
-        None for all of the mix. stems: their masks ``[batch, stem, channel, row, frame]``, which sum to one.
+        None for all of the mix. stems: their masks ``[batch, stem, channel, frame, row]``, which sum to one.
         """
         weights = query[:, self.size :]
         if (weights == 1).all():

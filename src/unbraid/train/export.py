@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from unbraid.errors import ModelError, UnbraidError
 from unbraid.runtime import onnx as onnx_runtime
-from unbraid.runtime.facts import read_facts
+from unbraid.runtime.facts import LAYOUT, read_facts
 from unbraid.spec import Spec
 from unbraid.train import checkpoint
 from unbraid.train.graphs import ratio_db
@@ -56,9 +56,15 @@ class _Masks(nn.Module):
 
 
 def _masks(net: Net, stft: Tensor) -> Tensor:
-    """As the graph holds them: pooled, where neighbouring frequencies have one mask."""
-    masks: Tensor = net.pooled_masks(stft) if hasattr(net, "pooled_masks") else net.masks(stft)
-    return masks
+    """As the graph holds them: ``stft[batch, channel, 2, frame, freq]`` to ``[batch, stem, channel, frame, row]``.
+
+    Pooled, where neighbouring frequencies have one mask; a net without pooled masks has frequencies first.
+    """
+    if hasattr(net, "pooled_masks"):
+        pooled: Tensor = net.pooled_masks(stft)
+        return pooled
+    masks: Tensor = net.masks(stft.transpose(-1, -2))
+    return masks.transpose(-1, -2)
 
 
 def rounded(net: Net) -> Net:
@@ -83,7 +89,7 @@ def export(net: Net, folder: Path, name: str, facts: Mapping[str, Any]) -> float
     spec: Spec = small.spec(name)
     frames = 1 + spec.segment // small.config.hop
     noise = torch.randn(
-        1, spec.channels, 2, small.config.n_fft // 2 + 1, frames, generator=torch.Generator().manual_seed(0)
+        1, spec.channels, 2, frames, small.config.n_fft // 2 + 1, generator=torch.Generator().manual_seed(0)
     )
     folder.mkdir(parents=True, exist_ok=True)
     path, partial = folder / f"{name}.onnx", folder / f".{name}.partial.onnx"
@@ -136,7 +142,7 @@ def halved(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def _agreement_db(net: Net, path: Path, stft: Tensor) -> float:
     """Energy of torch's masks over the energy of the graph's difference, for a batch of two."""
-    both = torch.cat([stft, stft.flip(-1)])
+    both = torch.cat([stft, stft.flip(-2)])
     with torch.no_grad():
         ours = _masks(net, both).numpy()
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
@@ -156,6 +162,7 @@ def _facts(net: Net, spec: Spec, sha256: str) -> dict[str, Any]:
         "segment": spec.segment,
         "front": "stft",
         "answer": "mask",
+        "layout": LAYOUT,
         "stft": {"n_fft": net.config.n_fft, "hop": net.config.hop, "window": "hann", "pad": "zeros"},
         **({"pooled": _pooled(net)} if hasattr(net, "pooled_masks") else {}),
         "scale_equivariant": spec.scale_equivariant,

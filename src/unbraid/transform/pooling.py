@@ -1,4 +1,4 @@
-"""Masks with fewer rows than the spectrum has frequencies: above, one row stands for several neighbours."""
+"""Masks with fewer rows than the spectrum has frequencies: at the top, one row stands for several neighbours."""
 
 from __future__ import annotations
 
@@ -29,14 +29,18 @@ class Pooling:
         rows, pool = self.groups[-1]
         return 0 <= surplus < rows * pool
 
-    def times(self, spectrum: Spectrum, mask: Samples) -> Spectrum:
-        """``spectrum[freq, frame]`` times ``mask[row, frame]``."""
-        answer = np.empty(spectrum.shape, np.complex64)
+    def spread(self, mask: Samples, out: Samples) -> None:
+        """``mask[frame, row]`` repeated over the frequencies of each row, into ``out[frame, freq]``."""
         freq = row = 0
         for rows, pool in self.groups:
-            whole = min(rows, (len(spectrum) - freq) // pool)
-            some, shape = slice(freq, freq + whole * pool), (whole, pool, spectrum.shape[1])
-            np.multiply(spectrum[some].reshape(shape), mask[row : row + whole, None], out=answer[some].reshape(shape))
-            freq, row = freq + whole * pool, row + whole
-        np.multiply(spectrum[freq:], mask[row : row + 1], out=answer[freq:])  # those of a row that reaches beyond
-        return answer
+            for place in range(pool):
+                some = out[:, freq + place : freq + rows * pool : pool]
+                some[...] = mask[:, row : row + some.shape[1]]  # one fewer where the last row reaches beyond
+            freq, row = freq + rows * pool, row + rows
+
+
+def times(parts: Samples, factor: Samples, out: Spectrum) -> None:
+    """``parts[2, frame, freq]``, real and imaginary, times ``factor[frame, freq]``, into ``out[frame, freq]``."""
+    # Two real products: numpy would make the factor complex first, and multiply by its zeros.
+    np.multiply(parts[0], factor, out=out.real)
+    np.multiply(parts[1], factor, out=out.imag)

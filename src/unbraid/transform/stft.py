@@ -1,8 +1,9 @@
 """Short-time Fourier transform and its inverse in numpy: the maths that lies outside the exported graphs.
 
 Conventions. A signal is ``[..., time]``, a spectrum is complex64 ``[..., freq, frame]`` with
-``freq = n_fft // 2 + 1``. The window is the periodic Hann window. Frame ``k`` is centred on sample
-``k * hop``; what lies outside the signal is zero.
+``freq = n_fft // 2 + 1``; its parts are float32 ``[..., 2, frame, freq]``, real and imaginary, in the order in which
+numpy makes and takes them, so that a net that works on parts needs no transpose. The window is the periodic Hann
+window. Frame ``k`` is centred on sample ``k * hop``; what lies outside the signal is zero.
 
 Derivation of the inverse. Let ``w`` be the window, ``x`` the padded signal and ``X_k = F(w * x[k hop : k hop + n])``.
 ``F^-1 X_k = w * x`` on frame k. Multiplying by ``w`` again and adding all frames gives ``x * sum_k w^2(. - k hop)``;
@@ -13,7 +14,7 @@ positive on every sample of the signal, so nothing is divided by zero.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -21,10 +22,12 @@ from typing import Literal
 import numpy as np
 
 from unbraid.signal import Samples
-from unbraid.transform.pooling import Pooling, Spectrum
+from unbraid.transform.pooling import Pooling, Spectrum, times
 
 Pad = Literal["zeros", "demucs"]
 
+_Fill = Callable[[slice, Spectrum], None]
+"""Puts the spectra of some frames into ``[frame, freq]``."""
 
 _FRAMES = 32
 """Frames transformed at once: they stay in a core's cache from step to step, as all of a chunk's would not."""
@@ -74,6 +77,14 @@ class Stft:
         spectrum = self._analyse(padded)[..., :-1, 2 : 2 + frames]
         return np.ascontiguousarray(spectrum * np.float32(self.n_fft**-0.5))
 
+    def parts(self, signal: Samples) -> Samples:
+        """:meth:`forward` as ``[..., 2, frame, freq]``."""
+        assert self.pad == "zeros", "no net of the other convention hears parts"
+        parts = np.empty((*signal.shape[:-1], 2, self.frames(signal.shape[-1]), self.freqs), np.float32)
+        for row, some, spectrum in self._spectra(_pad_zeros(signal, self.n_fft // 2, self.n_fft // 2)):
+            parts[row][0, some], parts[row][1, some] = spectrum.real, spectrum.imag
+        return parts
+
     def inverse(self, spectrum: Spectrum, length: int) -> Samples:
         """``[..., freq, frame] -> [..., time]`` of ``length`` samples."""
         start = self.n_fft // 2
@@ -84,13 +95,16 @@ class Stft:
             start += self.hop // 2 * 3
         answer = np.empty((*spectrum.shape[:-2], length), np.float32)
         for row in np.ndindex(spectrum.shape[:-2]):
-            blocks = (spectrum[row][:, some] for some in _blocks(spectrum.shape[-1]))
-            self._synthesise(blocks, spectrum.shape[-1], start, answer[row])
+
+            def turned(some: slice, out: Spectrum, whole: Spectrum = spectrum[row]) -> None:
+                np.copyto(out, whole[:, some].T)
+
+            self._synthesise(turned, spectrum.shape[-1], start, answer[row])
         return answer
 
     def inverse_masked(
         self,
-        spectrum: Spectrum,
+        parts: Samples,
         masks: Samples,
         pooling: Pooling,
         length: int,
@@ -98,48 +112,61 @@ class Stft:
         within: Samples | None = None,
         out: Samples | None = None,
     ) -> Samples:
-        """The inverse of ``spectrum[..., freq, frame]`` times ``masks[..., row, frame]``, block by block.
+        """The inverse of ``parts[..., 2, frame, freq]`` times ``masks[..., frame, row]``, block by block.
 
-        within: masks that the others are multiplied with. Axes before the last two are broadcast. Written to
+        within: masks that the others are multiplied with. Axes before these are broadcast. Written to
         ``out[..., time]`` where that is given.
         """
         assert self.pad == "zeros", "no net of the other convention answers with masks"
-        shape = np.broadcast_shapes(spectrum.shape[:-2], masks.shape[:-2])
-        spectrum = np.broadcast_to(spectrum, (*shape, *spectrum.shape[-2:]))
+        shape = np.broadcast_shapes(parts.shape[:-3], masks.shape[:-2])
+        parts = np.broadcast_to(parts, (*shape, *parts.shape[-3:]))
         both = [np.broadcast_to(each, (*shape, *masks.shape[-2:])) for each in (masks, within) if each is not None]
         answer = np.empty((*shape, length), np.float32) if out is None else out
-
-        def masked(row: tuple[int, ...]) -> Iterator[Spectrum]:
-            for some in _blocks(spectrum.shape[-1]):
-                first, *others = (each[row][:, some] for each in both)
-                yield pooling.times(spectrum[row][:, some], first * others[0] if others else first)
-
+        factors = np.empty((_FRAMES, self.freqs), np.float32)
         for row in np.ndindex(shape):
-            self._synthesise(masked(row), spectrum.shape[-1], self.n_fft // 2, answer[row])
+
+            def masked(some: slice, out: Spectrum, row: tuple[int, ...] = row) -> None:
+                first, *others = (each[row][some] for each in both)
+                factor = factors[: len(out)]
+                pooling.spread(first * others[0] if others else first, factor)
+                times(parts[row][:, some], factor, out)
+
+            self._synthesise(masked, parts.shape[-2], self.n_fft // 2, answer[row])
         return answer
 
     def _analyse(self, padded: Samples) -> Spectrum:
+        frames = (padded.shape[-1] - self.n_fft) // self.hop + 1
+        whole = np.empty((*padded.shape[:-1], self.n_fft // 2 + 1, frames), np.complex64)
+        for row, some, spectrum in self._spectra(padded):
+            whole[row][:, some] = spectrum.T
+        return whole
+
+    def _spectra(self, padded: Samples) -> Iterator[tuple[tuple[int, ...], slice, Spectrum]]:
+        """Of each row of ``padded[..., time]``, some frames at a time: ``[frame, freq]``, overwritten by the next."""
         frames = np.lib.stride_tricks.sliding_window_view(padded, self.n_fft, axis=-1)[..., :: self.hop, :]
-        spectrum = np.empty((*frames.shape[:-2], self.n_fft // 2 + 1, frames.shape[-2]), np.complex64)
+        pieces = np.empty((_FRAMES, self.n_fft), np.float32)
+        spectra = np.empty((_FRAMES, self.n_fft // 2 + 1), np.complex64)
+        # The norm that divides by n_fft is the one that numpy computes in single precision; else it takes double.
+        window = hann(self.n_fft) * np.float32(self.n_fft)
         for row in np.ndindex(frames.shape[:-2]):
             for some in _blocks(frames.shape[-2]):
-                spectrum[row][:, some] = np.fft.rfft(frames[row][some] * hann(self.n_fft), axis=-1).T
-        return spectrum
+                count = some.stop - some.start
+                np.multiply(frames[row][some], window, out=pieces[:count])
+                np.fft.rfft(pieces[:count], axis=-1, norm="forward", out=spectra[:count])  # type: ignore[arg-type]  # as below
+                yield row, some, spectra[:count]
 
-    def _synthesise(self, blocks: Iterable[Spectrum], frames: int, start: int, out: Samples) -> None:
-        """Overlap-add ``blocks[freq, frame]`` of all ``frames``; from ``start`` on to ``out[time]``."""
+    def _synthesise(self, fill: _Fill, frames: int, start: int, out: Samples) -> None:
+        """Overlap-add all ``frames``, which ``fill`` gives; from ``start`` on to ``out[time]``."""
         total = np.zeros((frames + self.n_fft // self.hop - 1, self.hop), np.float32)
         spectra = np.empty((_FRAMES, self.n_fft // 2 + 1), np.complex64)
         pieces = np.empty((_FRAMES, self.n_fft), np.float32)
-        first = 0
-        for block in blocks:
-            frame = spectra[: block.shape[-1]]
-            np.copyto(frame, block.T)
-            wave = pieces[: len(frame)]
-            np.fft.irfft(frame, self.n_fft, axis=-1, out=wave)  # type: ignore[arg-type]  # numpy's stubs know doubles only
+        for some in _blocks(frames):
+            count = some.stop - some.start
+            spectrum, wave = spectra[:count], pieces[:count]
+            fill(some, spectrum)
+            np.fft.irfft(spectrum, self.n_fft, axis=-1, out=wave)  # type: ignore[arg-type]  # numpy's stubs know doubles only
             wave *= hann(self.n_fft)
-            _overlap_add(wave, total[first:])
-            first += len(wave)
+            _overlap_add(wave, total[some.start :])
         weight, flat = _window_power(self.n_fft, self.hop, frames), total.reshape(-1)
         known = min(len(out), len(flat) - start)
         np.divide(flat[start : start + known], weight[start : start + known], out=out[:known])
