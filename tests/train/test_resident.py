@@ -59,8 +59,8 @@ def test_a_row_is_what_numpy_makes_of_the_same_change(tmp_path: Path) -> None:
     change = Change(gain_db=3, width=1.4, swap=True, invert=True)
     part, start, length = song.parts[2], 1234, 5000
     row = Row(part, 0, bank.places[part.path].first + start, bank.places[part.path].first + song.samples, change, 0.5)
-    plan = [torch.tensor([[row.first]]), torch.tensor([[row.stop]]), torch.ones(1, 1)]
-    ours = cut(bank.samples, length, *plan, torch.from_numpy(row.matrix())[None, None])[0, 0].numpy()
+    plan = [torch.tensor([row.first]), torch.tensor([row.stop]), torch.ones(1)]
+    ours = cut(bank.samples, length, *plan, torch.from_numpy(row.matrix())[None])[0].numpy()
     theirs = change_wave(change, read_part(part, start, length), song.rate, length) * 0.5
     np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
@@ -70,8 +70,8 @@ def test_speed_moves_a_tone(speed: float) -> None:
     hz, length = 2000.0, 20_000
     tone = np.sin(2 * np.pi * hz * np.arange(30_000) / 44_100) * 0.5
     samples = torch.from_numpy(np.rint(np.stack([tone, tone]) * 32768).astype(np.int16))
-    given = torch.tensor([[0]]), torch.tensor([[30_000]]), torch.full((1, 1), speed)
-    moved = cut(samples, length, *given, torch.eye(2)[None, None])[0, 0, 0].numpy()
+    given = torch.tensor([0]), torch.tensor([30_000]), torch.full((1,), speed)
+    moved = cut(samples, length, *given, torch.eye(2)[None])[0, 0].numpy()
     wanted = np.sin(2 * np.pi * hz * speed * np.arange(length) / 44_100) * 0.5
     assert 10 * np.log10(np.square(wanted).sum() / np.square(moved - wanted)[2:].sum()) > 55
 
@@ -82,10 +82,9 @@ def test_beyond_a_part_is_silence_and_not_its_neighbour(tmp_path: Path) -> None:
     bank.take([song])
     first = bank.places[song.parts[0].path].first
     rows = cut(
-        bank.samples, 5000, torch.tensor([[first + 6000]]), torch.tensor([[first + 9000]]), torch.ones(1, 1),
-        torch.eye(2)[None, None],
-    )  # fmt: skip
-    assert rows[0, 0, :, :3000].any() and not rows[0, 0, :, 3000:].any()
+        bank.samples, 5000, torch.tensor([first + 6000]), torch.tensor([first + 9000]), torch.ones(1), torch.eye(2)[None]
+    )
+    assert rows[0, :, :3000].any() and not rows[0, :, 3000:].any()
 
 
 @pytest.mark.parametrize("drive_db", [1.0, 9.0])

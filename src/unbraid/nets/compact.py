@@ -157,6 +157,11 @@ class MaskHead(nn.Module):
         return torch.cat(masks, 4)
 
 
+def parts(spectrum: Tensor) -> Tensor:
+    """``[..., frame, freq]`` complex to ``[..., 2, frame, freq]``: real and imaginary part."""
+    return torch.view_as_real(spectrum).movedim(-1, -3)
+
+
 def _shares(logits: Tensor) -> Tensor:
     """Softmax over stems, axis 3.
 
@@ -231,9 +236,12 @@ class Compact(nn.Module):
 
     def stft(self, wave: Tensor) -> Tensor:
         """``wave[..., time]`` to ``[..., 2, frame, freq]``; zeros beyond the ends, frame k centred on ``k * hop``."""
-        flat = wave.reshape(-1, wave.shape[-1])
-        parts = torch.view_as_real(self._transform(flat)).permute(0, 3, 2, 1)
-        return parts.reshape(*wave.shape[:-1], *parts.shape[1:])
+        return parts(self.spectrum(wave))
+
+    def spectrum(self, wave: Tensor) -> Tensor:
+        """:meth:`stft` as complex numbers, ``[..., frame, freq]``."""
+        whole = self._transform(wave.reshape(-1, wave.shape[-1])).transpose(1, 2)
+        return whole.reshape(*wave.shape[:-1], *whole.shape[1:])
 
     def forward(self, mix: Tensor) -> Tensor:
         """``mix[batch, channel, time]`` of any length to ``stems[batch, stem, channel, time]``."""

@@ -25,10 +25,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from unbraid.nets.bands import pooled_sum
-from unbraid.nets.compact import Compact
-
-_Parts = tuple[Tensor, Tensor]  # real and imaginary
+from unbraid.nets.bands import BandLayout, pooled_sum
+from unbraid.nets.compact import Compact, parts
 
 
 @dataclass(frozen=True)
@@ -73,39 +71,41 @@ class MaskTask(nn.Module):
     def heard(self, wave: Tensor, curve: Tensor) -> tuple[Tensor, Products]:
         """The mix's STFT, as the net takes it, and what the loss needs of it and the targets."""
         targets = self._spectra(wave, curve)
-        mix = targets[0].sum(1), targets[1].sum(1)
-        return torch.stack(mix, 2), self._products(mix, targets)
+        mix = targets.sum(1)
+        return parts(mix), products_of(self.net.layout, mix, targets)
 
     def terms(self, stems: Tensor, products: Products, members: Tensor, weight: Tensor) -> dict[str, Tensor]:
         """The total under "loss", and its terms, of the stems' masks ``[batch, stem, channel, frame, bin]``."""
-        masks = target_masks(stems, members)
-        ratio, compressed = log_error(masks, products, self._loss.floor), compressed_distance(masks, products)
-        total = weight.sum()
-        terms = {"log_error": (ratio * weight).sum() / total, "compressed": (compressed * weight).sum() / total}
-        terms["shares"] = share_entropy(masks, products, weight, self._loss.loudness)
-        kinds = self._loss
-        terms["loss"] = (
-            kinds.ratio * terms["log_error"] + kinds.compressed * terms["compressed"] + kinds.shares * terms["shares"]
-        )
-        return terms
+        masks, kinds, total, terms = target_masks(stems, members), self._loss, weight.sum(), {}
+        # What counts for nothing is not computed: each is a pass or more over all bins, there and back.
+        if kinds.ratio:
+            terms["log_error"] = (log_error(masks, products, kinds.floor) * weight).sum() / total
+        if kinds.compressed:
+            terms["compressed"] = (compressed_distance(masks, products) * weight).sum() / total
+        if kinds.shares:
+            terms["shares"] = share_entropy(masks, products, weight, kinds.loudness)
+        share_of = {"log_error": kinds.ratio, "compressed": kinds.compressed, "shares": kinds.shares}
+        loss = sum((share_of[name] * value for name, value in terms.items()), weight.new_zeros(()))
+        return {**terms, "loss": loss}
 
     @torch.no_grad()
     def measure(self, wave: Tensor, curve: Tensor) -> None:
         """Fit the net's input constants to a batch of examples."""
-        real, imaginary = self._spectra(wave, curve)
-        self.net.measure(torch.stack((real.sum(1), imaginary.sum(1)), 2))
+        self.net.measure(parts(self._spectra(wave, curve).sum(1)))
 
-    def _spectra(self, wave: Tensor, curve: Tensor) -> _Parts:
-        real, imaginary = self.net.stft(wave).unbind(3)
-        return real * curve[:, :, None, None], imaginary * curve[:, :, None, None]
+    def _spectra(self, wave: Tensor, curve: Tensor) -> Tensor:
+        """``[batch, target, channel, frame, freq]``, complex."""
+        return self.net.spectrum(wave) * curve[:, :, None, None]
 
-    def _products(self, mix: _Parts, targets: _Parts) -> Products:
-        layout = self.net.layout
-        return Products(
-            pooled_sum(layout, mix[0].square() + mix[1].square()),
-            pooled_sum(layout, targets[0] * mix[0][:, None] + targets[1] * mix[1][:, None]),
-            pooled_sum(layout, targets[0].square() + targets[1].square()),
-        )
+
+def products_of(layout: BandLayout, mix: Tensor, targets: Tensor) -> Products:
+    """Of ``mix[batch, channel, frame, freq]`` and ``targets[batch, target, channel, frame, freq]``, complex."""
+    ours, theirs = torch.view_as_real(mix), torch.view_as_real(targets)
+    return Products(
+        pooled_sum(layout, ours.square().sum(-1)),
+        pooled_sum(layout, (theirs * ours[:, None]).sum(-1)),
+        pooled_sum(layout, theirs.square().sum(-1)),
+    )
 
 
 def target_masks(masks: Tensor, members: Tensor) -> Tensor:
@@ -142,5 +142,5 @@ def share_entropy(masks: Tensor, products: Products, weight: Tensor, loudness: f
     loud = (products.mix / (whole + 1e-12)) ** loudness
     loud = loud / (loud.mean((1, 2, 3), keepdim=True) + 1e-6)
     tiny = 1e-4  # a mask of -40 dB of energy is as good as none
-    divergence = (shares * (torch.log(shares + tiny) - torch.log(masks + tiny))).sum(1)
-    return (divergence * loud).mean()
+    counts = shares * loud[:, None]
+    return (counts * (torch.log(shares + tiny) - torch.log(masks + tiny))).sum() / loud.numel()

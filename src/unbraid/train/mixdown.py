@@ -5,6 +5,8 @@ What :mod:`unbraid.data.augment` does to one example in numpy, done here to all 
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,42 +18,44 @@ _LONGEST_S = 1.3  # of a room's echoes
 
 @dataclass(frozen=True)
 class Mixdown:
-    """rows: ``[batch, row, channel, time]``, each part as it is in its target, but for the room. targets: ``[batch,
-    target, channel, time]``.
+    """targets: ``[batch, target, channel, time]``. rows: ``[used, channel, time]``, the parts in them without their rooms;
+    item, place: ``[used]``, where in ``[batch, row]`` of the plan each is.
     """
 
-    rows: Tensor
     targets: Tensor
+    rows: Tensor
+    item: Tensor
+    place: Tensor
+
+    def summed(self, into: Tensor) -> Tensor:
+        """Sums of rows: ``into[batch, sum, row]``, 1 where a row is in a sum, to ``[batch, sum, channel, time]``."""
+        used, which = into[self.item, :, self.place].nonzero(as_tuple=True)
+        return _sums(self.rows[used], self.item[used] * into.shape[1] + which, into.shape[:2])
 
 
 def mixdown(samples: Tensor, length: int, plan: dict[str, Tensor]) -> Mixdown:
     """``samples[channel, sample]`` of the bank by the fields of a :class:`unbraid.data.plan.Plan`."""
-    rows = cut(samples, length, plan["start"], plan["stop"], plan["speed"], plan["matrix"])
-    targets = gathered(rows, plan["slot"], plan["members"].shape[1])
+    item, place = (plan["stop"] > plan["start"]).nonzero(as_tuple=True)
+    start, stop, speed, matrix, slot = (plan[name][item, place] for name in ("start", "stop", "speed", "matrix", "slot"))
+    rows = cut(samples, length, start, stop, speed, matrix)
+    shape = plan["members"].shape[:2]
+    targets = _sums(rows, item * shape[1] + slot, shape)
     targets = in_rooms(targets, plan["room_s"], plan["room_gain"], plan["room_delay_s"])
     gain = limiter_gain(targets.sum(1), plan["drive_db"])
-    return Mixdown(rows * gain[:, None, None], targets * gain[:, None, None])
+    return Mixdown(targets.mul_(gain[:, None, None]), rows.mul_(gain[item][:, None]), item, place)
 
 
 def cut(samples: Tensor, length: int, start: Tensor, stop: Tensor, speed: Tensor, matrix: Tensor) -> Tensor:
-    """Rows of ``length`` samples ``[batch, row, channel, time]``; zeros beyond a part's end and where there is no row.
+    """Rows ``[row, channel, time]`` of ``length`` samples, zeros beyond a part's end.
 
-    Between samples a cubic goes through the four around it (Catmull & Rom 1974): of a speed within 12 % its error is
-    below that of what speakers do to the top octave.
+    start, stop, speed: ``[row]``. matrix: ``[row, 2, 2]``. Between samples a cubic goes through the four around it
+    (Catmull & Rom 1974); a tone of 2 kHz is right to 55 dB.
     """
-    batch, count = start.shape
-    used = (stop > start).flatten().nonzero()[:, 0]
-    first, end, pace = (each.flatten()[used] for each in (start, stop, speed))
-    at = torch.arange(length, device=samples.device) * pace.double()[:, None]
+    at = torch.arange(length, device=samples.device) * speed.double()[:, None]
     whole = at.floor()
-    part = (at - whole).float()
-    index = first[:, None] + whole.long()
-    taps = [_read(samples, index + step, first, end) for step in (-1, 0, 1, 2)]
-    wave = _cubic(taps, part)
-    wave = torch.einsum("roc,crt->rot", matrix.flatten(0, 1)[used], wave)
-    rows = wave.new_zeros(batch * count, 2, length)
-    rows[used] = wave
-    return rows.reshape(batch, count, 2, length)
+    index, part = start[:, None] + whole.long(), (at - whole).float()
+    taps = [_read(samples, index + step, start, stop) for step in (-1, 0, 1, 2)]
+    return torch.einsum("roc,crt->rot", matrix, _cubic(taps, part)).contiguous()
 
 
 def _read(samples: Tensor, index: Tensor, first: Tensor, end: Tensor) -> Tensor:
@@ -69,10 +73,10 @@ def _cubic(taps: list[Tensor], part: Tensor) -> Tensor:
     return here + part * (first + part * (second + part * third))
 
 
-def gathered(rows: Tensor, slot: Tensor, targets: int) -> Tensor:
-    """Rows summed up by ``slot[batch, row]``: ``[batch, target, channel, time]``."""
-    into = nn.functional.one_hot(slot, targets).to(rows.dtype)
-    return torch.einsum("brs,brct->bsct", into, rows)
+def _sums(rows: Tensor, into: Tensor, shape: Sequence[int]) -> Tensor:
+    """``rows[row, channel, time]`` added up at the places ``into[row]`` of ``shape``, taken as one axis."""
+    sums = rows.new_zeros(math.prod(shape), *rows.shape[1:])
+    return sums.index_add_(0, into, rows).reshape(*shape, *rows.shape[1:])
 
 
 def in_rooms(targets: Tensor, room_s: Tensor, gain: Tensor, delay_s: Tensor) -> Tensor:

@@ -7,10 +7,9 @@ from dataclasses import fields
 import torch
 from torch import Tensor, nn
 
-from unbraid.nets.bands import pooled_sum
-from unbraid.nets.compact import Compact
+from unbraid.nets.compact import Compact, parts
 from unbraid.nets.query_head import FRAMES, QueryHead
-from unbraid.train.loss import Products, log_error
+from unbraid.train.loss import Products, log_error, products_of
 from unbraid.train.query_data import Questions
 from unbraid.train.query_settings import Settings
 
@@ -45,8 +44,10 @@ class QueryTask(nn.Module):
         """As :meth:`forward`, of the arrays of :class:`Questions`."""
         trunk = self._trunk[0]
         with torch.no_grad():
-            stft = trunk.stft(mix)
-            products = products_of(trunk, self._frames(stft), self._frames(trunk.stft(target)))
+            spectrum, every = trunk.spectrum(mix), self._given.every
+            stft = parts(spectrum)
+            targets = frames_of(trunk.spectrum(target), every)
+            products = products_of(trunk.layout, frames_of(spectrum, every), targets)
         with torch.set_grad_enabled(self._learn_trunk and torch.is_grad_enabled()):
             tokens = trunk.trunk(stft)[:, :: self._given.every]
         with torch.no_grad():
@@ -86,10 +87,6 @@ class QueryTask(nn.Module):
         now = entropy(moments, heard, known[..., None].expand_as(heard), reduction="sum") / (count * heard.shape[-1])
         return in_all, now
 
-    def _frames(self, stft: Tensor) -> Tensor:
-        """The frames of the tokens that are learned from, of ``stft[..., frame, freq]``."""
-        return frames_of(stft, self._given.every)
-
 
 def frames_of(values: Tensor, every: int) -> Tensor:
     """``values[..., frame, bin]`` of each ``every``-th token alone."""
@@ -114,13 +111,3 @@ def share_entropy(masks: Tensor, products: Products, loudness: float) -> Tensor:
     divergence = share * (torch.log(share + tiny) - torch.log(masks + tiny))
     divergence = divergence + (1 - share) * (torch.log(1 - share + tiny) - torch.log((1 - masks).clamp(min=0) + tiny))
     return (divergence * loud[:, None]).mean((2, 3, 4))
-
-
-def products_of(trunk: Compact, mix: Tensor, target: Tensor) -> Products:
-    """The sums of :mod:`unbraid.train.loss`, of ``mix[batch, channel, 2, frame, freq]`` and ``target[batch, query, ...]``."""
-    layout = trunk.layout
-    return Products(
-        pooled_sum(layout, mix.square().sum(2)),
-        pooled_sum(layout, (target * mix[:, None]).sum(3)),
-        pooled_sum(layout, target.square().sum(3)),
-    )

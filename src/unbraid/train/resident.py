@@ -11,9 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from unbraid.data.plan import Plan
-from unbraid.nets.bands import pooled_sum
 from unbraid.train.bank import Bank
-from unbraid.train.loss import Products
+from unbraid.train.loss import Products, products_of
 from unbraid.train.mixdown import Mixdown, mixdown
 from unbraid.train.query_data import AUDIBLE, HEARD, Asking
 from unbraid.train.query_loss import frames_of
@@ -40,7 +39,8 @@ class Resident(nn.Module):
 
     @torch.no_grad()
     def mix(self, plan: dict[str, Tensor]) -> Mixdown:
-        return mixdown(self._bank[0].samples, self.length, plan)
+        with torch.autocast(plan["curve"].device.type, enabled=False):
+            return mixdown(self._bank[0].samples, self.length, plan)
 
     def measure(self, *given: Tensor) -> None:
         """Fit the net's input constants to the plans."""
@@ -62,11 +62,11 @@ class ResidentWords(Resident):
 
     def _learn(self, plan: dict[str, Tensor], sound: Mixdown) -> dict[str, Tensor]:
         stems, asked, net = self.task.stems, self.task.asked[0], self.task.stems.net
-        stft, products = stems.heard(sound.targets, plan["curve"])
-        with torch.no_grad():
-            wave = torch.einsum("bqr,brct->bqct", plan["asked"], sound.rows)
+        with torch.no_grad(), torch.autocast(sound.rows.device.type, enabled=False):
+            stft, products = stems.heard(sound.targets, plan["curve"])
+            wave = sound.summed(plan["asked"])
             present = self._present(plan["asked"], wave, sound.targets)
-            of_questions = self._products(stft, wave, _taken(plan["curve"], plan["slot_of"]), products)
+            of_questions = self._products(stft, wave, _taken(plan["curve"], plan["slot_of"]))
             heard = self._heard(plan["holds"], sound, net.config.hop)
         tokens = net.trunk(stft)
         masks = net.head(tokens)
@@ -92,20 +92,19 @@ class ResidentWords(Resident):
         energy = wave.square().sum((2, 3)) / whole[:, None]
         return (energy > Asking().silent).to(wave.dtype) * asked.amax(2)
 
-    def _products(self, stft: Tensor, wave: Tensor, curve: Tensor, stems: Products) -> Products:
-        """Of the questions' targets, where they are learned from. stems: those of the same mix."""
+    def _products(self, stft: Tensor, wave: Tensor, curve: Tensor) -> Products:
+        """Of the questions' targets, where they are learned from."""
         net, every = self.task.stems.net, self.task.asked[0].every
-        target = frames_of(net.stft(wave), every) * curve[:, :, None, None, None]
-        mix = frames_of(stft, every)
-        return Products(
-            frames_of(stems.mix, every),
-            pooled_sum(net.layout, (target * mix[:, None]).sum(3)),
-            pooled_sum(net.layout, target.square().sum(3)),
-        )
+        targets = frames_of(net.spectrum(wave), every) * curve[:, :, None, None]
+        mix = torch.view_as_complex(frames_of(stft, every).movedim(2, -1).contiguous())
+        return products_of(net.layout, mix, targets)
 
     def _heard(self, holds: Tensor, sound: Mixdown, hop: int) -> Tensor:
         """``[batch, sound, token]``, as :class:`unbraid.train.query_data.Questions` has it."""
-        rows = torch.einsum("bsr,brk->bsk", holds, _energy(sound.rows, hop))
+        energy = _energy(sound.rows, hop)
+        of_rows = energy.new_zeros(len(holds), holds.shape[2], energy.shape[1])
+        of_rows[sound.item, sound.place] = energy
+        rows = torch.einsum("bsr,brk->bsk", holds, of_rows)
         whole = _energy(sound.targets.sum(1), hop)
         least = HEARD * whole + AUDIBLE * whole.mean(-1, keepdim=True)
         return (rows > least[:, None]).to(rows.dtype)
