@@ -26,11 +26,11 @@ class Quantizer:
 
     def __call__(self, block: Samples) -> Integers:
         """``block[channel, time]`` as integers ``k`` in ``-2^(bits-1) <= k < 2^(bits-1)``."""
-        full = float(1 << (self._bits - 1))
+        full = np.float32(1 << (self._bits - 1))
         # Exact in float32, as is rounding: a power of two, and whole numbers up to 2^24.
-        steps = block.astype(np.float32) * np.float32(full)
-        missing = np.isnan(steps)
-        if missing.any():
+        steps = np.multiply(block, full, dtype=np.float32)
+        if np.isnan(steps.max(initial=0)):  # as it is if any of them is
+            missing = np.isnan(steps)
             self.not_finite += int(missing.sum())
             steps[missing] = 0.0
         whole = np.rint(steps)
@@ -38,9 +38,11 @@ class Quantizer:
             draw = self._generator.random((block.shape[1], block.shape[0], 2), np.float32)
             dithered = np.rint(steps + (draw[..., 0] - draw[..., 1]).T)
             whole = np.where(steps == whole, whole, dithered)
-        limited = np.clip(whole, -full, full - 1)
-        self.clipped += int((limited != whole).sum())
-        integers: Integers = limited.astype(np.int32)
+        if whole.min(initial=0) < -full or whole.max(initial=0) >= full:
+            limited = np.clip(whole, -full, full - 1)
+            self.clipped += int((limited != whole).sum())
+            whole = limited
+        integers: Integers = whole.astype(np.int32)
         return integers
 
 

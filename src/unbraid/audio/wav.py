@@ -23,6 +23,7 @@ RIFF_LIMIT = (1 << 32) - 1
 _IN_DS64 = RIFF_LIMIT
 _DS64_SIZE = 28
 _MOST_CHANNELS = 0xFFFF // 4
+_INT24 = np.dtype([("low", "<u2"), ("high", "u1")])
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _GUID_TAIL = bytes.fromhex("000000001000800000aa00389b71")
 _SPEAKERS = {1: 0x4, 2: 0x3, 6: 0x3F, 8: 0x63F}
@@ -66,14 +67,13 @@ class WavEncoder:
     def write(self, block: Samples) -> None:
         """Append ``block[channel, time]``."""
         if self._quantizer is None:
-            data = _interleaved(block, "<f4").tobytes()
+            data = _interleaved(block, "<f4")
         elif self._bits == 16:
-            data = _interleaved(self._quantizer(block), "<i2").tobytes()
+            data = _interleaved(self._quantizer(block), "<i2")
         else:
-            four_bytes = _interleaved(self._quantizer(block), "<i4").reshape(-1, 1).view(np.uint8)
-            data = four_bytes[:, :3].tobytes()
-        self._file.write(data)
-        self._written += len(data)
+            data = _three_bytes(self._quantizer(block))
+        self._file.write(data.reshape(-1).view(np.uint8).data)
+        self._written += data.nbytes
 
     def finish(self) -> None:
         """Tags behind the sound, true sizes in the header."""
@@ -140,4 +140,12 @@ def _interleaved(block: NDArray[Any], kind: str) -> NDArray[Any]:
     out = np.empty(block.shape[::-1], kind)
     for channel, samples in enumerate(block):
         out[:, channel] = samples
+    return out
+
+
+def _three_bytes(block: NDArray[np.int32]) -> NDArray[Any]:
+    """``[channel, time]`` to ``[time, channel]`` of 24 bits; two copies a channel beat one of three bytes."""
+    out = np.empty(block.shape[::-1], _INT24)
+    for channel, samples in enumerate(block.astype("<i4", copy=False)):
+        out["low"][:, channel], out["high"][:, channel] = samples.view("<u2")[::2], samples.view("u1")[2::4]
     return out

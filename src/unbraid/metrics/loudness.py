@@ -18,10 +18,11 @@ state-space form, ``s[t+1] = A s[t] + B x[t]`` and ``y[t] = C s[t] + D x[t]``, a
     s' = P s + R x                 P = A^N,                                    R[:, j] = A^(N-1-j) B
 
 so all blocks at once are three matrix products, once the state ``s`` at the head of each block is known.
-The states obey ``s[k+1] = P s[k] + u[k]``, a linear recursion, and a prefix sum by doubling solves it: after
-step j each state holds the effect of the last 2^j inputs. It stops when P^(2^j) is nothing beside the rounding
-of float64, so the response is not truncated. The products with samples are in float32, whose rounding lies
-some 140 dB below the loudest sample; the recursion is in float64.
+The states obey ``s[k+1] = P s[k] + u[k]``, a linear recursion. Within a group of G blocks one matrix of the powers
+of P solves it; from group to group, with P^G, a prefix sum by doubling: after step j each state holds the effect of
+the last 2^j groups. It stops when P^(G 2^j) is nothing beside the rounding of float64, so the response is not
+truncated. The products with samples are in float32, whose rounding lies some 140 dB below the loudest sample; the
+recursion is in float64.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ RELATIVE_GATE_LU = -10.0
 _OFFSET_LUFS = -0.691
 _HOPS_PER_BLOCK = 4
 _FILTER_BLOCK = 64
+_GROUP = 16  # blocks whose states are solved for by one matrix
 _SLICE = 512 * _FILTER_BLOCK  # samples filtered at once: the working set stays within a core's cache
 
 # BS.1770-4, annex 1, tables 1 and 2: (b0, b1, b2) and (a0, a1, a2) at 48 kHz.
@@ -117,8 +119,17 @@ class _BlockFilter:
         self._observe = observe.T.astype(np.float32)  # O
         self._enter = enter.T.astype(np.float32)  # R
         self._step = system.step
-        self._carry = np.linalg.matrix_power(system.step, block)  # P
         self._state = np.zeros((channels, order))
+        powers = [np.eye(order)]  # of P, turned: states are rows
+        carry = np.linalg.matrix_power(system.step, block).T
+        while len(powers) <= _GROUP:
+            powers.append(powers[-1] @ carry)
+        none = np.zeros_like(carry)
+        rows = [[powers[to - since] if to >= since else none for to in range(_GROUP)] for since in range(_GROUP)]
+        self._within, self._after = np.block(rows), np.hstack(powers[1:])
+        self._carries = [powers[_GROUP]]  # P^(G 2^j)
+        while np.abs(self._carries[-1]).max() > np.finfo(np.float64).eps ** 2:
+            self._carries.append(self._carries[-1] @ self._carries[-1])
 
     def __call__(self, samples: NDArray[Any]) -> NDArray[np.float32]:
         """Filter the next ``samples[channel, time]`` of the stream."""
@@ -136,12 +147,20 @@ class _BlockFilter:
 
     def _heads(self, entering: NDArray[np.float32]) -> Float64:
         """The state at the head of each block ``[channel, block, order]``, from what enters in each block."""
-        states = np.concatenate([self._state[:, None], entering[:, :-1]], axis=1)
-        span, carry = 1, self._carry
-        while span < states.shape[1] and np.abs(carry).max() > np.finfo(np.float64).eps ** 2:
-            states[:, span:] += states[:, :-span] @ carry.T
-            span, carry = 2 * span, carry @ carry
-        return states
+        channels, count, order = entering.shape
+        groups = -(-count // _GROUP)
+        inputs = np.zeros((channels, groups * _GROUP, order))
+        inputs[:, 0], inputs[:, 1:count] = self._state, entering[:, :-1]
+        states = inputs.reshape(channels, groups, _GROUP * order) @ self._within
+        ends, span = states[..., -order:].copy(), 1
+        for carry in self._carries:
+            if span >= groups:
+                break
+            ends[:, span:] += ends[:, :-span] @ carry
+            span *= 2
+        states[:, 1:] += ends[:, :-1] @ self._after
+        heads: Float64 = states.reshape(channels, -1, order)[:, :count]
+        return heads
 
 
 class Loudness:
