@@ -1,11 +1,9 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -19,6 +17,7 @@ from unbraid.runtime.onnx import load
 from unbraid.train import checkpoint, export
 from unbraid.train.loop import train
 from unbraid.train.start import build, fresh
+from unbraid.train.storing import rounded
 
 
 @pytest.fixture
@@ -34,16 +33,9 @@ def test_the_runtime_gives_what_the_rounded_net_gives(net: Compact, tmp_path: Pa
     separator = load(read_facts(tmp_path / "out" / "small.json"))
     mix = torch.randn(3, 2, separator.spec.segment)
     with torch.no_grad():
-        expected = export.rounded(net)(mix).numpy()
+        expected = rounded(net)(mix).numpy()
     np.testing.assert_allclose(separator(mix.numpy()).stems, expected, atol=2e-4)
     assert json.loads((tmp_path / "out" / "small.json").read_text())["licence"] == "CC0"
-
-
-def test_large_weights_are_stored_in_half_precision(net: Compact, tmp_path: Path) -> None:
-    export.export(net, tmp_path, "small", {})
-    weights = onnx.load(tmp_path / "small.onnx").graph.initializer
-    sizes = {kind: sum(math.prod(w.dims) for w in weights if w.data_type == kind) for kind in (1, 10)}
-    assert sizes[onnx.TensorProto.FLOAT16] > 20 * sizes[onnx.TensorProto.FLOAT]
 
 
 def test_a_graph_that_disagrees_is_not_written(net: Compact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,6 +70,6 @@ def test_other_nets_are_exported_as_they_are_used(name: str, tmp_path: Path) -> 
     separator = load(read_facts(tmp_path / "small.json"))
     mix = torch.randn(1, 2, separator.spec.segment)
     # Weights of masks are rounded, see above.
-    kept = export.rounded(built) if name == "unet" else built
+    kept = rounded(built) if name == "unet" else built
     with torch.no_grad():
         np.testing.assert_allclose(separator(mix.numpy()).stems, kept(mix).numpy(), atol=1e-3)

@@ -1,15 +1,12 @@
 """A trained net as one ONNX graph with a JSON of facts beside it: what the torch-free runtimes read.
 
-Of a net that answers with masks the graph holds the part from spectrum to masks. Its weights are stored in half
-precision and widened when the graph is loaded; they are rounded before the export, so the graph computes what the
-rounded torch net computes, and the check between both needs no allowance for the rounding. Of other nets the graph is
-that of :mod:`unbraid.zoo.export`.
+Of a net that answers with masks the graph holds the part from spectrum to masks, its weights stored small
+(:mod:`unbraid.train.storing`). Of other nets the graph is that of :mod:`unbraid.zoo.export`.
 """
 
 from __future__ import annotations
 
 import argparse
-import copy
 import hashlib
 import json
 import math
@@ -20,11 +17,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 import onnxruntime
 import torch
-from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from unbraid.errors import ModelError, UnbraidError
@@ -35,12 +30,12 @@ from unbraid.train import checkpoint
 from unbraid.train.graphs import ratio_db
 from unbraid.train.recipe_file import parse
 from unbraid.train.start import Net, rebuilt, registered_name, save_weights
+from unbraid.train.storing import rounded, stored
 from unbraid.zoo.export import export as export_waves
 
 PARITY_DB = 80.0
 """The graph must agree with torch to this ratio of signal to difference."""
 
-_SMALL = 64  # tensors with fewer values stay in float32: nothing to win
 _OPSET = 17  # the first with LayerNormalization
 
 
@@ -67,16 +62,6 @@ def _masks(net: Net, stft: Tensor) -> Tensor:
     return masks.transpose(-1, -2)
 
 
-def rounded(net: Net) -> Net:
-    """A copy of ``net`` whose weights went through half precision, in evaluation mode."""
-    copied = copy.deepcopy(net).eval()
-    with torch.no_grad():
-        for weight in copied.state_dict().values():
-            if weight.numel() >= _SMALL:
-                weight.copy_(weight.half().float())
-    return copied
-
-
 def export(net: Net, folder: Path, name: str, facts: Mapping[str, Any]) -> float:
     """Write ``{name}.onnx`` and ``{name}.json`` into ``folder``; return the agreement with torch in dB.
 
@@ -94,7 +79,7 @@ def export(net: Net, folder: Path, name: str, facts: Mapping[str, Any]) -> float
     folder.mkdir(parents=True, exist_ok=True)
     path, partial = folder / f"{name}.onnx", folder / f".{name}.partial.onnx"
     _trace(small, noise, partial)
-    onnx.save(halved(onnx.load(partial)), partial)
+    onnx.save(stored(onnx.load(partial)), partial)
     agreement = _agreement_db(small, partial, noise)
     if agreement < PARITY_DB:
         partial.unlink()
@@ -119,25 +104,6 @@ def _trace(net: Net, example: Tensor, path: Path) -> None:
             opset_version=_OPSET,
             dynamo=False,
         )
-
-
-def halved(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Store every large weight as float16, with a node that widens it when the graph is loaded."""
-    kept, casts = [], []
-    for tensor in model.graph.initializer:
-        values = numpy_helper.to_array(tensor)
-        if values.dtype != np.float32 or values.size < _SMALL:
-            kept.append(tensor)
-            continue
-        half = f"{tensor.name}.half"
-        kept.append(numpy_helper.from_array(values.astype(np.float16), half))
-        casts.append(helper.make_node("Cast", [half], [tensor.name], to=TensorProto.FLOAT))
-    nodes = [*casts, *model.graph.node]
-    del model.graph.initializer[:], model.graph.node[:]
-    model.graph.initializer.extend(kept)
-    model.graph.node.extend(nodes)
-    onnx.checker.check_model(model)
-    return model
 
 
 def _agreement_db(net: Net, path: Path, stft: Tensor) -> float:

@@ -4,7 +4,7 @@
 
 RUN is the run of the net, WORDS that of the head; or RUN twice, if it is one of "compact-words". Written are
 ``NAME.onnx`` with masks and tokens as outputs, ``NAME.json``, ``NAME-words.onnx`` and ``NAME-words.json``. Weights are
-stored in half precision; each graph is compared with torch.
+stored small (:mod:`unbraid.train.storing`); each graph is compared with torch.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ from unbraid.nets.compact_words import CompactWords
 from unbraid.nets.query_head import QueryConfig, QueryHead
 from unbraid.runtime.facts import FORMAT
 from unbraid.train import checkpoint
-from unbraid.train.export import PARITY_DB, export, halved, rounded
+from unbraid.train.export import PARITY_DB, export
 from unbraid.train.graphs import HeadGraph, TrunkGraph, examples, ratio_db, trace
 from unbraid.train.query import load_trunk
+from unbraid.train.storing import rounded, stored
 
 
 def export_words(net: Compact, head: QueryHead, folder: Path, name: str, facts: Mapping[str, Any]) -> float:
@@ -52,12 +53,12 @@ def export_words(net: Compact, head: QueryHead, folder: Path, name: str, facts: 
 
 
 def _write(module: TrunkGraph | HeadGraph, example: tuple[Tensor, ...], path: Path) -> float:
-    """Trace, halve, compare."""
+    """Trace, store small, compare."""
     partial = path.with_name(f".{path.name}.partial")
     trace(module, example, partial)
     with torch.inference_mode():
         ours = module(*example)
-    onnx.save(halved(onnx.load(partial)), partial)
+    onnx.save(stored(onnx.load(partial)), partial)
     session = onnxruntime.InferenceSession(str(partial), providers=["CPUExecutionProvider"])
     given = {name: value.numpy() for name, value in zip(module.inputs, example, strict=True)}
     theirs = session.run(list(module.outputs), given)
