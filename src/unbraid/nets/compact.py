@@ -55,11 +55,11 @@ class CompactConfig:
         (5, 48, 2),
         (4, 66, 4),
     )
-    width: int = 64
-    hidden: int = 64
-    near: int = 128
-    alike: int = 3
-    blocks: tuple[str | int, ...] = (1, 2, "far", 1, 2, "far", 1, 2, "far")
+    width: int = 80
+    hidden: int = 80
+    near: int = 160
+    alike: int = 4
+    blocks: tuple[str | int, ...] = (1, 4, "far", 1, 4, "far", 1, 4, "far", 1, 4, "far")
     mixer: int = 72
     head: int = 128
 
