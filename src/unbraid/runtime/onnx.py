@@ -9,7 +9,7 @@ import onnxruntime
 from unbraid.errors import ModelError
 from unbraid.runtime.facts import GraphFacts, read_graph
 from unbraid.runtime.graph import Backend, GraphSeparator
-from unbraid.runtime.words import Words, words_facts
+from unbraid.runtime.words import Words, once_asked, words_facts
 from unbraid.signal import Samples
 
 
@@ -19,16 +19,18 @@ def load(facts: GraphFacts, threads: int = 1) -> GraphSeparator:
     Raises ModelError.
     """
     second = words_facts(facts)
-    words = None if second is None else Words(_backend(second[0], threads), second[1], len(facts.spec.stems))
-    return GraphSeparator(facts, _backend(facts, threads), words)
+    words = None
+    if second is not None:
+        about, data = second[0], read_graph(second[0])
+        words = Words(once_asked(lambda: _backend(about, data, threads)), second[1], len(facts.spec.stems))
+    return GraphSeparator(facts, _backend(facts, read_graph(facts), threads), words)
 
 
-def _backend(facts: GraphFacts, threads: int) -> Backend:
+def _backend(facts: GraphFacts, data: bytes, threads: int) -> Backend:
     """The graph is given as bytes, so that it cannot name weights in files elsewhere on the disk."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 3
-    data = read_graph(facts)
     try:
         session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises classes of its own that it does not export

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from unbraid.errors import MissingExtra, ModelError
 from unbraid.runtime.facts import GraphFacts, read_graph
 from unbraid.runtime.graph import Backend, GraphSeparator
-from unbraid.runtime.words import Words, words_facts
+from unbraid.runtime.words import Words, once_asked, words_facts
 from unbraid.signal import Samples
 
 OUTPUTS = frozenset({"wave", "spectrum", "mask", "tokens", "presence"})
@@ -23,16 +23,16 @@ def load(facts: GraphFacts, threads: int = 1, streams: int = 1) -> GraphSeparato
     second = words_facts(facts)
     words = None
     if second is not None:
-        words = Words(_backend(second[0], threads, streams), second[1], len(facts.spec.stems))
-    return GraphSeparator(facts, _backend(facts, threads, streams), words)
+        about, data = second[0], read_graph(second[0])
+        words = Words(once_asked(lambda: _backend(about, data, threads, streams)), second[1], len(facts.spec.stems))
+    return GraphSeparator(facts, _backend(facts, read_graph(facts), threads, streams), words)
 
 
-def _backend(facts: GraphFacts, threads: int, streams: int) -> Backend:
+def _backend(facts: GraphFacts, data: bytes, threads: int, streams: int) -> Backend:
     try:
         import openvino
     except ImportError as error:
         raise MissingExtra("the OpenVINO runtime is not installed; pip install 'unbraid[openvino]'") from error
-    data = read_graph(facts)
     options = {
         "INFERENCE_NUM_THREADS": threads * streams,
         "NUM_STREAMS": streams,

@@ -9,6 +9,7 @@ each query.
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -48,11 +49,28 @@ def words_facts(facts: GraphFacts) -> tuple[GraphFacts, int] | None:
     return replace(facts, graph=path.with_name(graph), sha256=sha256, card=raw), size
 
 
+Run = Callable[[Mapping[str, Samples]], Mapping[str, Samples]]
+
+
+def once_asked(make: Callable[[], Run]) -> Run:
+    """What ``make`` makes, made at its first call: most songs are taken apart without a question."""
+    lock = threading.Lock()
+    made: list[Run] = []
+
+    def run(inputs: Mapping[str, Samples]) -> Mapping[str, Samples]:
+        with lock:  # callers are several threads
+            if not made:
+                made.append(make())
+        return made[0](inputs)
+
+    return run
+
+
 @dataclass(frozen=True)
 class Words:
     """A second graph, ready to run. size: of a text's vector. stems: of the first graph."""
 
-    run: Callable[[Mapping[str, Samples]], Mapping[str, Samples]]
+    run: Run
     size: int
     stems: int
 
