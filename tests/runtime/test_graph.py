@@ -32,6 +32,15 @@ def test_every_front_end_on_every_runtime(tmp_path: Path, answer: str, load: Cal
     np.testing.assert_allclose(stems, mix[:, None] * expected[:, None, None], atol=1e-5)
 
 
+def test_where_stems_sum_to_the_mix_the_last_is_what_the_others_leave(tmp_path: Path) -> None:
+    mix = np.random.default_rng(0).standard_normal((3, 2, SEGMENT)).astype(np.float32)
+    each = onnx.load(read_facts(write_graph(tmp_path, "mask")))(mix).stems
+    left = onnx.load(read_facts(write_graph(tmp_path, "mask", sums_to_mix=True)))(mix).stems
+    np.testing.assert_array_equal(left[:, 0], each[:, 0])
+    np.testing.assert_allclose(left, each, atol=2e-6)
+    np.testing.assert_allclose(left.sum(1), mix, atol=1e-6)
+
+
 def test_what_the_runtime_does_not_need_is_kept_for_the_screen(tmp_path: Path) -> None:
     assert read_facts(write_graph(tmp_path, "mask", figures={"sdr": 3.0})).card == {
         "licence": "MIT",
@@ -68,6 +77,7 @@ def test_a_graph_for_any_length_says_which(tmp_path: Path) -> None:
         ({"sha256": "0" * 64}, "SHA-256"),
         ({"layout": None}, "earlier version of unbraid.*export it again"),
         ({"layout": ["frames"]}, "export it again"),
+        ({"sums_to_mix": 1}, "sums_to_mix is 1"),
         ({"stft": {"n_fft": 512, "hop": 128, "window": "hann", "pad": "demucs"}}, "padded by"),
         ({"pooled": []}, "pooled"),
         ({"pooled": [257, 1]}, "pooled"),

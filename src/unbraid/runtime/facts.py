@@ -35,6 +35,7 @@ class GraphFacts:
         ``[batch, channel, 2, frame, freq]``, and its JSON tells it from those of earlier versions. "both": ``wave`` and
         ``spectrum[batch, stem, channel, 2, freq, frame]``, whose inverse is added to it.
     pooled: which frequencies a mask's rows stand for; None for one each.
+    sums_to_mix: whether the masks of all stems sum to one everywhere, so that the last stem is what the others leave.
     graph: the path of the ONNX file. sha256: of its bytes.
     card: everything else in the JSON (training data, figures, licence), for the screen.
     """
@@ -46,6 +47,7 @@ class GraphFacts:
     sha256: str
     stft: Stft | None = None
     pooled: Pooling | None = None
+    sums_to_mix: bool = False
     card: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -109,8 +111,9 @@ class _Reader:
         if stft is not None and answer == "mask" and stft.pad != "zeros":
             raise self._wrong("stft", stft.pad, 'padded by "zeros" for a graph that answers with masks')
         pooled = self._take_pooling(stft) if stft is not None and answer == "mask" else None
+        sums = answer == "mask" and self._take("sums_to_mix", bool, default=False)
         sha256 = self._take("sha256", str)
-        return GraphFacts(spec, front, answer, self._path.parent / graph, sha256, stft, pooled, self._raw)
+        return GraphFacts(spec, front, answer, self._path.parent / graph, sha256, stft, pooled, sums, self._raw)
 
     def _take(self, key: str, kind: type, **default: Any) -> Any:
         value = self._raw.pop(key, default.get("default"))

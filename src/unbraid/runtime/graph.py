@@ -19,6 +19,7 @@ from unbraid.runtime.words import Words
 from unbraid.signal import Samples
 from unbraid.spec import Spec
 from unbraid.transform.pooling import Spectrum
+from unbraid.transform.stft import Stft
 
 Backend = Callable[[Mapping[str, Samples]], Mapping[str, Samples]]
 """Runs the graph: named inputs -> named outputs. Safe to be called from several threads at once."""
@@ -42,7 +43,7 @@ class GraphSeparator:
     def __call__(self, mix: Samples, queries: Samples | None = None) -> Separated:
         stft, parts = self._facts.stft, self._parts(mix)
         outputs = self._backend(self._inputs(mix, parts))
-        stems = self._stems(outputs, parts, mix.shape[-1])
+        stems = self._stems(outputs, mix, parts)
         if queries is None:
             return Separated(stems)
         if self._words is None or stft is None or parts is None:
@@ -79,7 +80,7 @@ class GraphSeparator:
             inputs["stft"] = parts
         return inputs
 
-    def _stems(self, outputs: Mapping[str, Samples], parts: Samples | None, length: int) -> Samples:
+    def _stems(self, outputs: Mapping[str, Samples], mix: Samples, parts: Samples | None) -> Samples:
         missing = {"wave": ["wave"], "mask": ["mask"], "both": ["wave", "spectrum"]}[self._facts.answer]
         missing = [name for name in missing if name not in outputs]
         if missing:
@@ -89,9 +90,21 @@ class GraphSeparator:
         stft = self._facts.stft
         assert stft is not None and parts is not None
         if self._facts.answer == "mask":
-            self._check_mask(outputs["mask"], (len(parts), len(self._facts.spec.stems)), parts)
-            return stft.inverse_masked(parts[:, None], outputs["mask"], self._facts.pooling, length)
-        return outputs["wave"] + stft.inverse(_as_complex(outputs["spectrum"]), length)
+            return self._masked(outputs["mask"], mix, parts, stft)
+        return outputs["wave"] + stft.inverse(_as_complex(outputs["spectrum"]), mix.shape[-1])
+
+    def _masked(self, masks: Samples, mix: Samples, parts: Samples, stft: Stft) -> Samples:
+        count = len(self._facts.spec.stems)
+        self._check_mask(masks, (len(mix), count), parts)
+        stems = np.empty((len(mix), count, *mix.shape[1:]), np.float32)
+        made = count - 1 if self._facts.sums_to_mix else count
+        stft.inverse_masked(parts[:, None], masks[:, :made], self._facts.pooling, mix.shape[-1], out=stems[:, :made])
+        if self._facts.sums_to_mix:
+            # The transform is linear and its inverse exact, so this is the last one's but for rounding, and faster.
+            stems[:, made] = mix
+            for other in range(made):
+                stems[:, made] -= stems[:, other]
+        return stems
 
     def _check_mask(self, mask: Samples, front: tuple[int, ...], parts: Samples) -> None:
         """One of another size would be cut, or stretched, and sound of something."""

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from unbraid.errors import ModelError, UnbraidError
+from unbraid.nets.compact import Compact
 from unbraid.runtime import onnx as onnx_runtime
 from unbraid.runtime.facts import LAYOUT, read_facts
 from unbraid.spec import Spec
@@ -131,6 +132,7 @@ def _facts(net: Net, spec: Spec, sha256: str) -> dict[str, Any]:
         "layout": LAYOUT,
         "stft": {"n_fft": net.config.n_fft, "hop": net.config.hop, "window": "hann", "pad": "zeros"},
         **({"pooled": _pooled(net)} if hasattr(net, "pooled_masks") else {}),
+        "sums_to_mix": isinstance(net, Compact),
         "scale_equivariant": spec.scale_equivariant,
         "silence_exact": spec.silence_exact,
         "normalize": spec.normalize,
