@@ -45,10 +45,10 @@ _SILENT = 1e-3  # RMS of full scale
 @dataclass(frozen=True)
 class Plan:
     """start, stop: ``[batch, row]``, samples of the bank, where a row's reading begins and where its part ends; equal
-    where there is no row. speed: ``[batch, row]``, samples of the bank in a sample. matrix: ``[batch, row, 2, 2]``, from
-    channels to channels. slot: ``[batch, row]``, the target that the row is of. room_s, room_gain, room_delay_s:
-    ``[batch, target]``, of echoes; no room where room_s is 0. drive_db: ``[batch]``, into the limiter; none where it is 0.
-    curve, members, weight: as in :class:`unbraid.data.batch.Batch`.
+    where there is no row. speed: ``[batch, row]``, samples of the bank in a sample. matrix: ``[batch, row, 2, 2]``,
+    from channels to channels. slot: ``[batch, row]``, the target that the row is of. room_s, room_gain, room_delay_s:
+    ``[batch, target]``, of echoes; no room where room_s is 0. drive_db: ``[batch]``, into the limiter; none where it
+    is 0. curve, members, weight: as in :class:`unbraid.data.batch.Batch`.
     """
 
     start: NDArray[np.int64]

@@ -167,7 +167,9 @@ class QueryHead(nn.Module):
         for group, out in zip(self.layout.groups, self.out, strict=True):
             logits = out(rows[first : first + group.count])
             first += group.count
-            mask = logits.reshape(group.count, time, batch, self.channels, FRAMES, group.width).permute(2, 3, 1, 4, 0, 5)
+            mask = logits.reshape(group.count, time, batch, self.channels, FRAMES, group.width).permute(
+                2, 3, 1, 4, 0, 5
+            )
             masks.append(mask.reshape(batch, self.channels, time * FRAMES, group.pooled))
         return torch.cat(masks, 3).sigmoid()
 

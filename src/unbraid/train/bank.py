@@ -36,7 +36,9 @@ class Bank:
             self.samples = torch.cat([self.samples, *self._sent(wave for wave, _ in read)], 1)
         except torch.OutOfMemoryError as error:
             size_gb = sum(wave.numel() for wave, _ in read) * 2 / 1e9
-            raise UsageError(f"{size_gb:.1f} GB of songs are too many for this device; leave run.resident out") from error
+            raise UsageError(
+                f"{size_gb:.1f} GB of songs are too many for this device; leave run.resident out"
+            ) from error
         first = self.samples.shape[1] - sum(wave.shape[1] for wave, _ in read)
         for (_, part), (wave, level) in zip(new, read, strict=True):
             self.places[part.path] = Place(first, level)

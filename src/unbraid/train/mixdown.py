@@ -18,7 +18,7 @@ _LONGEST_S = 1.3  # of a room's echoes
 
 @dataclass(frozen=True)
 class Mixdown:
-    """targets: ``[batch, target, channel, time]``. rows: ``[used, channel, time]``, the parts in them without their rooms;
+    """targets: ``[batch, target, channel, time]``. rows: ``[used, channel, time]``, the parts in them without rooms;
     item, place: ``[used]``, where in ``[batch, row]`` of the plan each is.
     """
 
@@ -36,7 +36,9 @@ class Mixdown:
 def mixdown(samples: Tensor, length: int, plan: dict[str, Tensor]) -> Mixdown:
     """``samples[channel, sample]`` of the bank by the fields of a :class:`unbraid.data.plan.Plan`."""
     item, place = (plan["stop"] > plan["start"]).nonzero(as_tuple=True)
-    start, stop, speed, matrix, slot = (plan[name][item, place] for name in ("start", "stop", "speed", "matrix", "slot"))
+    start, stop, speed, matrix, slot = (
+        plan[name][item, place] for name in ("start", "stop", "speed", "matrix", "slot")
+    )
     rows = cut(samples, length, start, stop, speed, matrix)
     shape = plan["members"].shape[:2]
     targets = _sums(rows, item * shape[1] + slot, shape)

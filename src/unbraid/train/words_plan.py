@@ -26,7 +26,7 @@ _GUESTS = 2
 
 @dataclass(frozen=True)
 class Asked:
-    """asked: ``[batch, query, row]``, 1 where a row is of what is asked; it is in one target, ``slot_of[batch, query]``.
+    """asked: ``[batch, query, row]``, 1 where a row is of what is asked, all in one target: ``slot_of[batch, query]``.
     holds: ``[batch, sound, row]``, 1 where a row is of a sound that is called.
     query, weights, called, known: as in :class:`unbraid.train.query_data.Questions`.
     """
