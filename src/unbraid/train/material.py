@@ -55,7 +55,10 @@ def held_out(recipe: Recipe, net: Any) -> list[Song]:
 def sampler_for(
     recipe: Recipe, net: Any, songs: Sequence[Song], late: bool, places: Mapping[Path, Place] | None = None
 ) -> AnySampler:
-    """Draws from ``songs`` what ``net`` learns from, in the final decay if ``late``; plans if they lie at ``places``."""
+    """Draws from ``songs`` what ``net`` learns from, in the final decay if ``late``.
+
+    As plans, if the songs lie at ``places``.
+    """
     data, pieces = recipe.data, pieces_for(recipe, net, rate_of(songs), late)
     if places is not None:
         return _planner(recipe, net, songs, pieces, places)
