@@ -25,11 +25,11 @@ from unbraid.train.start import fresh
 
 RECIPE = Path(__file__).parent.parent / "recipes" / "compact.toml"
 CANDIDATES: dict[str, dict[str, Any]] = {
-    "near, near, far, twice": {"blocks": [1, 2, "far"] * 2},
-    "near, near, far, three times": {"blocks": [1, 2, "far"] * 3},
-    "far, four times": {"blocks": ["far"] * 4},
-    "near, eight times": {"blocks": [1, 2, 4, 8, 1, 2, 4, 8]},
-    "far, three times, width 96": {"blocks": ["far"] * 3, "width": 96},
+    "near, near, far, four times, width 80": {},
+    "the same five times": {"blocks": [1, 4, "far"] * 5},
+    "three times, width 64": {"blocks": [1, 4, "far"] * 3, "width": 64, "hidden": 64, "near": 128},
+    "four times, width 96": {"width": 96, "hidden": 96, "near": 192, "alike": 6},
+    "near, twelve times": {"blocks": [1, 2, 4, 8] * 3},
 }
 
 
@@ -55,7 +55,7 @@ def speed(config: dict[str, Any]) -> tuple[float, float]:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        shape = (1, 2, 2, net.config.n_fft // 2 + 1, 1 + net.config.segment // net.config.hop)
+        shape = (1, 2, 2, 1 + net.config.segment // net.config.hop, net.config.n_fft // 2 + 1)
         stft = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
         session.run(None, {"stft": stft})
         times = []

@@ -11,7 +11,7 @@ from unbraid.train.start import build
 
 
 def products(mix: torch.Tensor, targets: torch.Tensor) -> Products:
-    """Of complex ``mix[batch, channel, bin, frame]`` and ``targets[batch, target, ...]``."""
+    """Of complex ``mix[batch, channel, frame, bin]`` and ``targets[batch, target, ...]``."""
     return Products(mix.abs() ** 2, (targets * mix[:, None].conj()).real, targets.abs() ** 2)
 
 

@@ -23,7 +23,7 @@ from unbraid.query.encoder import TableEncoder
 from unbraid.train import checkpoint
 from unbraid.train.bank import Bank
 from unbraid.train.loop import train
-from unbraid.train.material import arrays
+from unbraid.train.material import arrays, sampler_for
 from unbraid.train.mixdown import cut, in_rooms, mixdown
 from unbraid.train.mixdown import limiter_gain as limiter_gain_there
 from unbraid.train.query_data import Asking, QuerySampler
@@ -98,11 +98,11 @@ def test_the_limiter_is_the_same(drive_db: float) -> None:
         0.1, 1, 10_000, dtype=np.float32
     )
     ours = limiter_gain_there(torch.from_numpy(mix)[None], torch.tensor([drive_db]))[0]
-    np.testing.assert_allclose(ours.numpy(), limiter_gain(mix, drive_db, 44_100), atol=2e-3)
+    np.testing.assert_allclose(ours.numpy(), limiter_gain(mix, drive_db, 44_100), atol=2e-4)
     assert (limiter_gain_there(torch.from_numpy(mix)[None], torch.zeros(1)) == 1).all()
 
 
-def test_a_room_adds_what_it_is_told_and_only_later(root: Path) -> None:
+def test_a_room_adds_what_it_is_told_and_only_later() -> None:
     dry = torch.zeros(1, 2, 2, 30_000)
     dry[..., 100] = 1
     torch.manual_seed(0)
@@ -144,9 +144,58 @@ def test_curves_and_members_are_those_of_a_batch(root: Path) -> None:
     np.testing.assert_array_equal(drawn.curve[0, 1], curve(changes[1], np.linspace(0, 22_050, 9, dtype=np.float32)))
 
 
-def test_what_a_device_cannot_do_is_refused(root: Path) -> None:
+def test_what_a_device_cannot_do_is_refused(root: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="codec_chance"):
         planner(root, 8000, Mixing(), Ranges(codec_chance=0.1))
+    for change, said in (
+        ("data.augment.effect_chance=0.1", "effect_chance"),
+        ("data.augment.room_s=[1, 2]", "at most"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            recipe(root, "run.resident=true", change)
+
+
+def test_a_song_that_vanished_is_left_out_and_places_stay(tmp_path: Path) -> None:
+    songs = scan(write_studio(tmp_path / "songs"), "train")
+    bank = Bank(CPU)
+    assert bank.take(songs[:1]) == songs[:1]
+    before, first = dict(bank.places), bank.samples
+    songs[1].parts[0].path.unlink()
+    assert bank.take(songs) == [songs[0], songs[2]]
+    assert all(bank.places[path] is place for path, place in before.items())
+    assert torch.equal(bank.samples[:, : first.shape[1]], first)
+    part = songs[2].parts[3]
+    held = bank.samples[:, bank.places[part.path].first :][:, : songs[2].samples]
+    np.testing.assert_array_equal(held.numpy() / 32768, read_part(part, 0, songs[2].samples))
+
+
+def test_too_little_memory_is_told(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> torch.Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    bank = Bank(CPU)
+    monkeypatch.setattr(torch, "empty", full)
+    with pytest.raises(UsageError, match=r"GB of songs.*run\.resident=false"):
+        bank.take(scan(root, "train"))
+
+
+def test_more_parts_than_rows_are_dropped_by_chance(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unbraid.data.plan.ROWS", 4)
+    plans, _ = planner(root, 8000, Mixing(remix=0, drop_target=0, drop_part=0), PLAIN)
+    rows = [plans.example(np.random.default_rng(seed)).rows for seed in range(20)]
+    assert all(len(kept) == 4 for kept in rows), "of five"
+    missing = [
+        {"lead vocal", "kick", "snare", "electric bass", "piano"} - {row.part.label for row in kept} for kept in rows
+    ]
+    assert len({*map(frozenset, missing)}) > 2, "no part is always the one that is left out"
+
+
+def test_later_pieces_are_longer_and_readers_draw_the_same_plans(root: Path, tmp_path: Path) -> None:
+    changes = ("run.resident=true", "schedule.decay=0.5", "data.late_hops=41", "schedule.steps=4")
+    for readers in (0, 2):
+        train(words_recipe(root, *changes, f"run.readers={readers}"), tmp_path / str(readers))
+    one, other = (checkpoint.read_weights(tmp_path / readers / "step-0000004") for readers in ("0", "2"))
+    assert all(torch.equal(value, other[name]) for name, value in one.items())
 
 
 def test_questions_are_about_what_is_there(root: Path) -> None:
@@ -178,16 +227,16 @@ def test_a_net_learns_and_a_run_resumes_to_the_bit(root: Path, tmp_path: Path) -
 
 
 def test_stems_and_words_are_learnt_from_one_hearing(root: Path, tmp_path: Path) -> None:
-    given = words_recipe(root, "run.resident=true", "data.augment.room_chance=0.5", "schedule.steps=3")
+    given = words_recipe(root, "run.resident=true", "data.augment.room_chance=0", "schedule.steps=3")
     net = build(given)
     songs, bank = scan(root, "train"), Bank(CPU)
     bank.take(songs)
-    from unbraid.train.material import sampler_for
-
     drawn = tensors(sampler_for(given, net, songs, late=False, places=bank.places).batch([0], 4))
     task = resident(task_for(given, net, 44_100), bank, 31 * SIZES["compact-words"]["hop"])
     assert isinstance(task, ResidentWords)
     terms = task(*drawn.values())
+    plain = task.task.stems(task.mix(drawn).targets, drawn["curve"], drawn["members"], drawn["weight"])
+    assert terms["shares"].item() == pytest.approx(plain["shares"].item(), rel=1e-5)
     terms["loss"].backward()
     assert all(weight.grad is not None for weight in net.parameters())
     assert {"shares", "words_presence", "words_shares"} <= terms.keys()

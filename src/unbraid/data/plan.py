@@ -24,7 +24,10 @@ from unbraid.errors import UsageError
 from unbraid.signal import Samples
 
 ROWS = 24
-"""Parts in an example; those beyond are left out."""
+"""Parts in an example; of more, some that are drawn are left out, as if they had been dropped."""
+
+LONGEST_ROOM_S = 1.3
+"""Of echoes."""
 
 _TRIES = 4
 
@@ -111,7 +114,9 @@ class Planner:
         mixing: Mixing,
         ranges: Ranges,
     ) -> None:
-        _check(mixing, ranges)
+        wrong = unable(mixing, ranges)
+        if wrong is not None:
+            raise UsageError(wrong)
         self._stems, self._length, self._hz, self._places = tuple(stems), length, hz, places
         self._mixing, self._ranges = mixing, ranges
         known = set(stems)
@@ -120,7 +125,8 @@ class Planner:
         exact = [song for song in usable if all(len(target) == 1 for target in song.targets())]
         if not exact:
             raise UsageError(f"none of {len(songs)} songs has parts that belong to exactly one of {', '.join(stems)}")
-        self._exact, self._weak = _Pool(exact), _Pool([song for song in usable if song not in exact])
+        weak = [song for song in usable if any(len(target) > 1 for target in song.targets())]
+        self._exact, self._weak = _Pool(exact), _Pool(weak)
         self._having = {
             stem: _Pool([song for song in usable if frozenset([stem]) in song.targets()]) for stem in self._stems
         }
@@ -150,6 +156,8 @@ class Planner:
             changes.append(change)
             if rng.random() >= self._mixing.drop_target:
                 rows += new
+        while len(rows) > ROWS:
+            del rows[rng.integers(len(rows))]
         return Example(rows, changes, targets)
 
     def start(self, rng: Generator, song: Song, change: Change) -> int:
@@ -233,8 +241,8 @@ def _seeds(seed: Sequence[int], size: int) -> list[list[int]]:
     return [[*seed, item] for item in range(size)]
 
 
-def _check(mixing: Mixing, ranges: Ranges) -> None:
-    """UsageError if more is asked for than plans can say."""
+def unable(mixing: Mixing, ranges: Ranges) -> str | None:
+    """What is asked for and plans cannot say, in a sentence; None if there is nothing."""
     asked = {
         "data.augment.stretch_chance": ranges.stretch_chance,
         "data.augment.effect_chance": ranges.effect_chance,
@@ -243,4 +251,7 @@ def _check(mixing: Mixing, ranges: Ranges) -> None:
     }
     wrong = [name for name, value in asked.items() if value]
     if wrong:
-        raise UsageError(f"run.resident mixes on the device, which cannot do {', '.join(wrong)}; set it to 0")
+        return f"run.resident mixes on the device, which cannot do {', '.join(wrong)}; set it to 0"
+    if ranges.room_chance and ranges.room_s[1] > LONGEST_ROOM_S:
+        return f"data.augment.room_s is up to {ranges.room_s[1]} s; with run.resident at most {LONGEST_ROOM_S} s"
+    return None

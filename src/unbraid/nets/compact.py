@@ -7,11 +7,13 @@ of this size reaches, so phases are not worth their weights here.
 
 The input's level is normalised inside the graph by the RMS of the segment: twice as loud gives the same masks.
 
-Time is halved first: a token holds two STFT frames of one band. A block looks along time, either near (a convolution
-over neighbouring tokens and bands) or far (a BiLSTM, shared by all bands), and then across all bands by an MLP shared
-by all channels: the band-split RNN of Luo & Yu 2023 with its second LSTM replaced by the token mixing of MLP-Mixer
-(Tolstikhin et al. 2021: the bands are few and always the same, so a matrix does) and part of its first by convolutions,
-which a CPU computes four times as fast as an LSTM of as many products.
+Time is halved first: a token holds two STFT frames of one band. A block looks along time, either near (an MLP over a
+token and two others, with weights of its own for each few bands) or far (a BiLSTM, shared by all bands), and then
+across all bands by an MLP shared by all channels: the band-split RNN of Luo & Yu 2023 with its second LSTM replaced by
+the token mixing of MLP-Mixer (Tolstikhin et al. 2021: the bands are few and always the same, so a matrix does) and part
+of its first by products of matrices, which a CPU computes faster than an LSTM's.
+
+Bands are the first axis of all tokens, so that each of these products is one call on memory as it lies.
 """
 
 from __future__ import annotations
@@ -69,6 +71,7 @@ class CompactConfig:
         object.__setattr__(self, "bands", tuple(tuple(triple) for triple in self.bands))
         object.__setattr__(self, "blocks", tuple(self.blocks))
         assert self.channels == 2, "mid, side and correlation need two channels"
+        assert self.near >= 1 and self.alike >= 1, f"near is {self.near}, alike {self.alike}; both must be 1 or more"
         count = sum(count for count, _, _ in self.bands)
         assert count % self.alike == 0, f"{count} bands do not part into groups of {self.alike} alike"
 

@@ -162,7 +162,8 @@ class _Reader:
         if self._raw.pop("layout", None) != LAYOUT:
             raise ModelError(
                 f'{self._path}: does not say "layout": "{LAYOUT}"; the graph is of an earlier version of unbraid, '
-                "whose masks had frequencies first: export it again (python -m unbraid.train.export)"
+                "whose masks had frequencies first: export it again (python -m unbraid.train.export); a compact net of "
+                "that time must be trained again"
             )
 
     def _take_pooling(self, stft: Stft) -> Pooling | None:

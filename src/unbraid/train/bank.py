@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,45 +13,64 @@ from torch import Tensor
 from unbraid.data.plan import STRETCH, Place
 from unbraid.data.tracks import Part, Song, read_part
 from unbraid.errors import UsageError
+from unbraid.signal import Samples
 
 _READERS = 8
 
 
 class Bank:
-    """``samples[channel, sample]`` of every part, one behind the other; it grows and never moves what it holds."""
+    """``samples[channel, sample]`` of every part, one behind the other; it grows, and places stay."""
 
     def __init__(self, device: torch.device) -> None:
         self.places: dict[Path, Place] = {}
         self._device = device
         self.samples: Tensor = torch.zeros(2, 0, dtype=torch.int16, device=device)
 
-    def take(self, songs: Sequence[Song]) -> None:
-        """Read what is not held yet. UsageError if the device's memory is too small."""
-        new = [(song, part) for song in songs for part in song.parts if part.path not in self.places]
-        if not new:
-            return
-        with ThreadPoolExecutor(_READERS) as pool:
-            read = list(pool.map(_read, new))
+    def take(self, songs: Sequence[Song]) -> list[Song]:
+        """Read what is not held yet; returns the songs that are held, those that vanished meanwhile left out.
+
+        UsageError if there is too little memory for them.
+        """
         try:
-            self.samples = torch.cat([self.samples, *self._sent(wave for wave, _ in read)], 1)
-        except torch.OutOfMemoryError as error:
-            size_gb = sum(wave.numel() for wave, _ in read) * 2 / 1e9
+            with ThreadPoolExecutor(_READERS) as pool:
+                read = [found for found in pool.map(self._read, songs) if found is not None]
+            self._append([wave for song in read for _, wave, _ in song])
+        except (RuntimeError, MemoryError) as error:  # torch's of a GPU is one of the first
+            size_gb = 4e-9 * sum(song.samples * len(song.parts) for song in songs)
             raise UsageError(
-                f"{size_gb:.1f} GB of songs are too many for this device; leave run.resident out"
+                f"{size_gb:.1f} GB of songs, and as many once more while they arrive, are too many for the memory of "
+                f"{self._device}; set run.resident=false, or give fewer songs"
             ) from error
-        first = self.samples.shape[1] - sum(wave.shape[1] for wave, _ in read)
-        for (_, part), (wave, level) in zip(new, read, strict=True):
-            self.places[part.path] = Place(first, level)
-            first += wave.shape[1]
+        first = self.samples.shape[1] - sum(wave.shape[1] for song in read for _, wave, _ in song)
+        for song in read:
+            for path, wave, level in song:
+                self.places[path] = Place(first, level)
+                first += wave.shape[1]
+        return [song for song in songs if all(part.path in self.places for part in song.parts)]
 
-    def _sent(self, waves: Iterable[Tensor]) -> Iterable[Tensor]:
-        return (wave.to(self._device) for wave in waves)
+    def _read(self, song: Song) -> list[tuple[Path, Tensor, Samples]] | None:
+        """The parts that are not held yet; None if one was removed under our hands."""
+        try:
+            return [(part.path, *_read(song, part)) for part in song.parts if part.path not in self.places]
+        except FileNotFoundError:
+            return None
+
+    def _append(self, waves: Sequence[Tensor]) -> None:
+        held = self.samples.shape[1]
+        size = held + sum(wave.shape[1] for wave in waves)
+        if size == held:
+            return
+        grown = torch.empty(2, size, dtype=torch.int16, device=self._device)
+        grown[:, :held] = self.samples
+        for wave in waves:
+            grown[:, held : held + wave.shape[1]] = wave
+            held += wave.shape[1]
+        self.samples = grown
 
 
-def _read(pair: tuple[Song, Part]) -> tuple[Tensor, np.ndarray[tuple[int], np.dtype[np.float32]]]:
+def _read(song: Song, part: Part) -> tuple[Tensor, Samples]:
     """``[2, sample]`` in 16 bits, and the level of each stretch."""
-    song, part = pair
     wave = read_part(part, 0, song.samples)
     padded = np.pad(np.square(wave).mean(0), (0, -wave.shape[1] % STRETCH))
-    level = np.sqrt(padded.reshape(-1, STRETCH).mean(1))
-    return torch.from_numpy(np.rint(wave * 32768).astype(np.int16)), level.astype(np.float32)
+    level: Samples = np.sqrt(padded.reshape(-1, STRETCH).mean(1)).astype(np.float32)
+    return torch.from_numpy(np.rint(wave * 32768).astype(np.int16)), level

@@ -136,6 +136,10 @@ def prune(run: Path, keep: int) -> None:
 def fill(net: nn.Module, values: Mapping[str, Tensor]) -> None:
     """Copy ``values`` into the weights of ``net``, all of them and nothing else."""
     own = net.state_dict()
+    if any(".time.conv." in name for name in values):
+        raise ModelError(
+            "weights are of a compact net of an earlier shape, which this version cannot run; train it again"
+        )
     if own.keys() != values.keys():
         raise ModelError(f"weights do not fit the net: {sorted(own.keys() ^ values.keys())[:4]} are on one side only")
     for name, value in own.items():

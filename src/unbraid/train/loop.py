@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from unbraid.data.tracks import Song
 from unbraid.errors import UnbraidError, UsageError
 from unbraid.train import checkpoint, schedule
-from unbraid.train.bank import Bank
 from unbraid.train.ema import Averages
 from unbraid.train.log import Log, Mute, Watcher
 from unbraid.train.material import AnySampler, arrays, figures, held_out, sampler_for, songs_for
@@ -26,7 +25,7 @@ from unbraid.train.optimizer import optimizer_for, set_rate
 from unbraid.train.pieces import rate_of
 from unbraid.train.reading import Reading, reading
 from unbraid.train.recipe import Recipe
-from unbraid.train.resident import resident
+from unbraid.train.resident import bank_for, resident
 from unbraid.train.start import build, description, rebuilt
 from unbraid.train.tasks import pieces_for, task_for
 from unbraid.train.validate import OVER_SONGS
@@ -60,7 +59,7 @@ class Loop:
         net = rebuilt(checkpoint.read_state(newest)) if newest is not None and begun else build(recipe)
         self._net = net.to(workers.device)
         self._optimizer = optimizer_for(self._net, recipe.optim, fused=not workers.scaled)
-        self._bank = Bank(workers.device) if recipe.run.resident else None
+        self._bank = bank_for(self._net, workers.device) if recipe.run.resident else None
         self._averages = Averages(self._net, recipe.optim.ema, recipe.average.batches, recipe.average.epochs)
         self._progress = checkpoint.Progress()
         tensorboard = recipe.run.tensorboard
@@ -181,7 +180,7 @@ class Loop:
         length = pieces_for(recipe, self._net, rate, self._progress.decaying).length
         self._piece_s = length / rate
         if self._bank is not None:
-            self._bank.take(self._songs)
+            self._songs = self._bank.take(self._songs)
             self._resident.length = length
         sampler = self._sampler()
         key, pinned = (recipe.run.seed, workers.rank), workers.device.type == "cuda"

@@ -14,7 +14,6 @@ from unbraid.data.plan import Place, Plan, Planner
 from unbraid.data.sample import Batch, Sampler
 from unbraid.data.tracks import Song, scan
 from unbraid.data.tracks.find import OnBroken
-from unbraid.errors import UsageError
 from unbraid.nets.audiosep import AudioSep
 from unbraid.nets.compact_words import CompactWords
 from unbraid.query.encoder import TableEncoder
@@ -75,8 +74,6 @@ def sampler_for(
 def _planner(
     recipe: Recipe, net: Any, songs: Sequence[Song], pieces: Pieces, places: Mapping[Path, Place]
 ) -> Planner | WordsPlanner:
-    if isinstance(net, AudioSep):
-        raise UsageError("run.resident is for nets of stems; leave it out for one that is asked")
     data = recipe.data
     plans = Planner(songs, places, _stems(net), pieces.length, pieces.hz, data.mixing, data.augment)
     if not isinstance(net, CompactWords):

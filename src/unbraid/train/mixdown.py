@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from unbraid.data.plan import LONGEST_ROOM_S
+
 _RATE = 44_100
-_LONGEST_S = 1.3  # of a room's echoes
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,10 @@ def cut(samples: Tensor, length: int, start: Tensor, stop: Tensor, speed: Tensor
     whole = at.floor()
     index, part = start[:, None] + whole.long(), (at - whole).float()
     taps = [_read(samples, index + step, start, stop) for step in (-1, 0, 1, 2)]
-    return torch.einsum("roc,crt->rot", matrix, _cubic(taps, part)).contiguous()
+    left, right = _cubic(taps, part)
+    # Not as a product of matrices, which GPUs round to 10 bits.
+    rows: Tensor = matrix[:, :, :1] * left[:, None] + matrix[:, :, 1:] * right[:, None]
+    return rows
 
 
 def _read(samples: Tensor, index: Tensor, first: Tensor, end: Tensor) -> Tensor:
@@ -88,7 +92,7 @@ def in_rooms(targets: Tensor, room_s: Tensor, gain: Tensor, delay_s: Tensor) -> 
         return targets
     dry = targets.flatten(0, 1)
     decay, level, delay = (each.flatten()[used][:, None, None] for each in (room_s, gain, delay_s))
-    time = torch.arange(int(_LONGEST_S * _RATE), device=targets.device) / _RATE
+    time = torch.arange(int(LONGEST_ROOM_S * _RATE), device=targets.device) / _RATE
     echo = torch.randn(len(used), 2, len(time), device=targets.device) * 10 ** (-3 * time / decay)
     echo = echo * ((time >= delay) & (time < decay))
     echo = echo * level / echo.square().sum(-1, keepdim=True).sqrt().clamp(min=1e-9)
@@ -107,7 +111,7 @@ def limiter_gain(mix: Tensor, drive_db: Tensor) -> Tensor:
     knee = level.square().mean(1, keepdim=True).sqrt() * 10 ** ((6 - drive_db[:, None]) / 20)
     gain = 1 / (1 + (level / knee.clamp(min=1e-12)).square()).sqrt()
     smooth = nn.functional.avg_pool1d(nn.functional.pad(gain[:, None], (1, 1), mode="replicate"), 3, 1)
-    at = (torch.arange(length, device=mix.device) + 0.5) / block - 0.5  # in blocks, from the middle of the first
+    at = torch.arange(length, device=mix.device) / block - 0.5  # in blocks, from the middle of the first
     at = at.clamp(0, smooth.shape[-1] - 1)
     low = at.floor().long().clamp(max=max(smooth.shape[-1] - 2, 0))
     high = (low + 1).clamp(max=smooth.shape[-1] - 1)

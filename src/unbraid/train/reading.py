@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing import get_all_start_methods, get_context
+from multiprocessing.context import BaseContext
 from typing import Protocol, TypeAlias
 
 import torch
@@ -90,7 +92,17 @@ class Ahead:
             num_workers=self._readers,
             prefetch_factor=_AHEAD,
             pin_memory=self._pinned,
+            multiprocessing_context=_context(),
         )
+
+
+def _context() -> BaseContext:
+    """Readers come from a process that has no threads: a fork of one that computes may hang, or crash both."""
+    if "forkserver" not in get_all_start_methods():
+        return get_context()
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
 
 
 def reading(sampler: AnySampler, key: tuple[int, int], size: int, readers: int, pinned: bool) -> Reading:

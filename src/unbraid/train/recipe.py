@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from unbraid.data.augment import Ranges
 from unbraid.data.clips import ClipMixing
+from unbraid.data.plan import unable
 from unbraid.data.sample import Mixing
 
 Positive = Annotated[float, Field(gt=0)]
@@ -127,6 +128,12 @@ class LossSection(_Section):
     loudness: NotNegative = 0.35
     stems: dict[str, NotNegative] = {}
     svd: SvdSection = SvdSection()
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not (self.ratio or self.compressed or self.shares):
+            raise ValueError("ratio, compressed and shares are all 0, so nothing would be learnt; one must be above")
+        return self
 
 
 class GroupSection(_Section):
@@ -253,6 +260,13 @@ class Recipe(_Section):
     def _readers(self) -> Self:
         if self.run.readers and self.asking.clap is not None:
             raise ValueError("run.readers would each load asking.clap, which makes the queries; leave run.readers out")
+        return self
+
+    @model_validator(mode="after")
+    def _resident(self) -> Self:
+        wrong = unable(self.data.mixing, self.data.augment) if self.run.resident else None
+        if wrong is not None:
+            raise ValueError(wrong)
         return self
 
     def raw(self) -> dict[str, Any]:

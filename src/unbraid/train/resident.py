@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from unbraid.data.plan import Plan
+from unbraid.errors import UsageError
+from unbraid.nets.audiosep import AudioSep
 from unbraid.train.bank import Bank
 from unbraid.train.loss import Products, products_of
 from unbraid.train.mixdown import Mixdown, mixdown
@@ -117,9 +119,17 @@ def _taken(curve: Tensor, slot: Tensor) -> Tensor:
 
 def _energy(wave: Tensor, hop: int) -> Tensor:
     """``[..., channel, time]`` to ``[..., token]``, high frequencies lifted."""
+    wave = wave[..., : wave.shape[-1] // hop * hop]
     lifted = torch.diff(wave, prepend=wave[..., :1]).square().sum(-2)
     padded = nn.functional.pad(lifted, (hop // 2, hop // 2))
     return padded.reshape(*padded.shape[:-1], -1, 2 * hop).sum(-1)
+
+
+def bank_for(net: nn.Module, device: torch.device) -> Bank:
+    """An empty bank; UsageError if ``net`` does not learn from plans."""
+    if isinstance(net, AudioSep):
+        raise UsageError("run.resident is for nets of stems; AudioSep is asked: leave it out")
+    return Bank(device)
 
 
 def resident(task: nn.Module, bank: Bank, length: int) -> Resident:
