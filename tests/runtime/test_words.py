@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from unbraid.errors import ModelError
 from unbraid.runtime import onnx, openvino
 from unbraid.runtime.facts import read_facts
 from unbraid.runtime.graph import GraphSeparator
+from unbraid.runtime.words import Run, once_asked
 from unbraid.signal import Samples
 
 LENGTH = 128 * 31
@@ -112,3 +114,17 @@ def test_a_head_that_does_not_belong_is_refused(
 def test_a_query_of_another_size_is_refused(separator: GraphSeparator) -> None:
     with pytest.raises(ModelError, match="numbers"):
         separator(mix(), np.zeros((1, 1, 7), np.float32))
+
+
+def test_the_second_graph_is_made_once_and_when_something_is_asked() -> None:
+    made: list[int] = []
+
+    def make() -> Run:
+        made.append(1)
+        return lambda inputs: inputs
+
+    run = once_asked(make)
+    assert made == []
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(run, [{}] * 8)) == [{}] * 8
+    assert made == [1]

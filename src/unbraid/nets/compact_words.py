@@ -1,7 +1,7 @@
 """The compact net and its head for words as one net, for training both at once.
 
 A trunk that has only ever told four stems apart knows little of what tells a piano from a guitar: both are "other". So
-it is trained a second time with the head, whose questions are about single sounds, and then stands still again. In use
+it learns together with the head, whose questions are about single sounds, and then both stand still. In use
 the two are two graphs (:mod:`unbraid.train.query_export`): the trunk's runs once, whatever is asked.
 """
 
