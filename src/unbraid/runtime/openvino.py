@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from functools import cache
+from typing import Any
 
 from unbraid.errors import MissingExtra, ModelError
 from unbraid.runtime.facts import GraphFacts, read_graph
@@ -28,18 +30,29 @@ def load(facts: GraphFacts, threads: int = 1, streams: int = 1) -> GraphSeparato
     return GraphSeparator(facts, _backend(facts, read_graph(facts), threads, streams), words)
 
 
-def _backend(facts: GraphFacts, data: bytes, threads: int, streams: int) -> Backend:
+@cache
+def _core() -> Any:
+    """The one ``openvino.Core`` of this process, kept to its end.
+
+    As each loads its plugin it gives the thread another stack for signals, and as it goes it puts back the one before.
+    Of two that go in the order in which they came, the second puts back a stack that is gone, and the next signal with
+    a handler, of a child that ended or Ctrl-C, kills the process (OpenVINO 2026.4).
+    """
     try:
         import openvino
     except ImportError as error:
         raise MissingExtra("the OpenVINO runtime is not installed; pip install 'unbraid[openvino]'") from error
+    return openvino.Core()
+
+
+def _backend(facts: GraphFacts, data: bytes, threads: int, streams: int) -> Backend:
+    core = _core()
     options = {
         "INFERENCE_NUM_THREADS": threads * streams,
         "NUM_STREAMS": streams,
         "INFERENCE_PRECISION_HINT": "f32",
     }
     try:
-        core = openvino.Core()
         compiled = core.compile_model(core.read_model(data, b""), "CPU", options)
     except RuntimeError as error:
         raise ModelError(f"{facts.graph}: OpenVINO cannot read this graph ({str(error)[:200]})") from error

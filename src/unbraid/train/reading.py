@@ -97,7 +97,7 @@ class Ahead:
 
 
 def _context() -> BaseContext:
-    """Readers come from a process that has no threads: a fork of one that computes may hang, or crash both."""
+    """Readers come from a process that has no threads: a fork of one that computes may hang."""
     if "forkserver" not in get_all_start_methods():
         return get_context()
     context = get_context("forkserver")
