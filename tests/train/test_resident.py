@@ -190,6 +190,14 @@ def test_more_parts_than_rows_are_dropped_by_chance(root: Path, monkeypatch: pyt
     assert len({*map(frozenset, missing)}) > 2, "no part is always the one that is left out"
 
 
+@pytest.mark.parametrize("resident", ["true", "false"])
+def test_pieces_in_seconds_will_do_and_even_hops_are_refused(root: Path, tmp_path: Path, resident: str) -> None:
+    changes = (f"run.resident={resident}", "data.augment.codec_chance=0", "schedule.steps=1")
+    assert train(words_recipe(root, *changes, "data.piece_s=0.05"), tmp_path / "run").step == 1
+    with pytest.raises(UsageError, match="pieces have 30 hops"):
+        train(words_recipe(root, *changes, "data.hops=30"), tmp_path / "even")
+
+
 def test_later_pieces_are_longer_and_readers_draw_the_same_plans(root: Path, tmp_path: Path) -> None:
     changes = ("run.resident=true", "schedule.decay=0.5", "data.late_hops=41", "schedule.steps=4")
     for readers in (0, 2):

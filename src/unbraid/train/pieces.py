@@ -53,12 +53,18 @@ def wave_pieces(data: DataSection, net: Any, song_rate: int, late: bool) -> Piec
 
 
 def mask_pieces(data: DataSection, net: Any, song_rate: int, late: bool) -> Pieces:
-    """Pieces for a net that is given their STFT with the curves in it, at the songs' own rate and in stereo."""
+    """Pieces for a net that is given their STFT with the curves in it, at the songs' own rate and in stereo.
+
+    Its tokens hold two frames, and n hops have n + 1 of them: seconds are cut to the next lower odd number of hops.
+    """
     config = net.config
     if song_rate != config.rate:
         raise UsageError(f"songs have {song_rate} Hz, the net {config.rate}; this net learns at its own rate only")
     hz = np.arange(config.n_fft // 2 + 1, dtype=np.float32) * np.float32(config.rate / config.n_fft)
-    return Pieces(piece_length(data, net, late), hz)
+    hops, in_seconds = piece_length(data, net, late) // config.hop, data.piece_s or (late and data.late_piece_s)
+    if hops % 2 == 0 and not in_seconds:
+        raise UsageError(f"pieces have {hops} hops; this net takes an odd number: set data.hops and data.late_hops so")
+    return Pieces(max(1, hops - 1 + hops % 2) * config.hop, hz)
 
 
 def piece_length(data: DataSection, net: Any, late: bool) -> int:
