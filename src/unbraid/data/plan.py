@@ -8,17 +8,17 @@ changes that only processors can make: effects, codecs, and pitch apart from tem
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from unbraid.data.augment import Change, Ranges, curve, draw, source_length
-from unbraid.data.sample import Mixing
+from unbraid.data.augment import Change, Ranges
+from unbraid.data.choosing import SILENT, Chooser, Mixing
 from unbraid.data.tracks import Part, Song
 from unbraid.errors import UsageError
 from unbraid.signal import Samples
@@ -29,7 +29,8 @@ ROWS = 24
 LONGEST_ROOM_S = 1.3
 """Of echoes."""
 
-_TRIES = 4
+Numbers: TypeAlias = dict[str, NDArray[Any]]
+"""Fields of a plan by name."""
 
 
 class Place(NamedTuple):
@@ -41,8 +42,6 @@ class Place(NamedTuple):
 
 STRETCH = 22_050
 """Samples of a stretch whose level is known."""
-
-_SILENT = 1e-3  # RMS of full scale
 
 
 @dataclass(frozen=True)
@@ -98,10 +97,9 @@ class Example:
     targets: list[frozenset[str]]
 
 
-class Planner:
-    """Draws plans from ``songs``, whose parts lie at ``places``, for a net of ``stems``.
-
-    length: of a piece in samples. hz: the frequencies at which curves are wanted, ``[freq]``.
+class Planner(Chooser):
+    """Draws plans from songs whose parts lie at ``places``; the other arguments are those of
+    :class:`unbraid.data.choosing.Chooser`.
     """
 
     def __init__(
@@ -117,52 +115,29 @@ class Planner:
         wrong = unable(mixing, ranges)
         if wrong is not None:
             raise UsageError(wrong)
-        self._stems, self._length, self._hz, self._places = tuple(stems), length, hz, places
-        self._mixing, self._ranges = mixing, ranges
-        known = set(stems)
-        usable = [song for song in songs if all(target <= known for target in song.targets())]
-        usable = [song for song in usable if known not in song.targets()]  # the masks sum to one anyway
-        exact = [song for song in usable if all(len(target) == 1 for target in song.targets())]
-        if not exact:
-            raise UsageError(f"none of {len(songs)} songs has parts that belong to exactly one of {', '.join(stems)}")
-        weak = [song for song in usable if any(len(target) > 1 for target in song.targets())]
-        self._exact, self._weak = _Pool(exact), _Pool(weak)
-        self._having = {
-            stem: _Pool([song for song in usable if frozenset([stem]) in song.targets()]) for stem in self._stems
-        }
+        super().__init__(songs, stems, length, hz, mixing, ranges)
+        self._places = places
 
     def batch(self, seed: Sequence[int], size: int) -> Plan:
         """``size`` examples, each from a generator seeded by ``(*seed, item)``."""
-        rows = [self.numbers(rng, self.example(rng)) for rng in map(np.random.default_rng, _seeds(seed, size))]
-        return Plan(**{name: np.stack([row[name] for row in rows]) for name in rows[0]})
+        return Plan(**stacked(lambda rng: self.numbers(rng, self.example(rng)), seed, size))
 
     def example(self, rng: Generator) -> Example:
         """As :class:`unbraid.data.sample.Sampler` draws one."""
-        weak = bool(self._weak.songs) and rng.random() < self._mixing.weak
-        base = (self._weak if weak else self._exact).pick(rng)
-        remix = not weak and rng.random() < self._mixing.remix
-        shared = draw(rng, self._ranges)
-        start = self.start(rng, base, shared)
-        targets = _plan(base, self._stems)
-        rows: list[Row] = []
-        changes = []
-        for slot, target in enumerate(targets):
-            change = draw(rng, self._ranges, target)
-            if target in base.targets() and not (remix and len(target) == 1):
-                change = change.with_speed_of(shared)
-                new = self._rows(rng, base, target, slot, start, change)
-            else:
-                new = self._foreign(rng, target, slot, change)
-            changes.append(change)
+        example = Example([], [], [])
+        for number, slot in enumerate(self._slots(rng)):
+            rows: list[Row] = []
+            for song, start in slot.places:
+                rows = self._rows(rng, song, slot.target, number, start, slot.change)
+                if rows:
+                    break
             if rng.random() >= self._mixing.drop_target:
-                rows += new
-        while len(rows) > ROWS:
-            del rows[rng.integers(len(rows))]
-        return Example(rows, changes, targets)
-
-    def start(self, rng: Generator, song: Song, change: Change) -> int:
-        """Where in ``song`` a piece may begin."""
-        return int(rng.integers(max(1, song.samples - source_length(change, self._length))))
+                example.rows += rows
+            example.changes.append(slot.change)
+            example.targets.append(slot.target)
+        while len(example.rows) > ROWS:
+            del example.rows[rng.integers(len(example.rows))]
+        return example
 
     def row(self, song: Song, part: Part, slot: int, start: int, change: Change, gain: float) -> Row:
         first = self._places[part.path].first
@@ -171,7 +146,7 @@ class Planner:
     def sounds(self, part: Part, start: int) -> bool:
         """Whether something of ``part`` is to be heard in the piece from ``start`` on."""
         level = self._places[part.path].level
-        return bool((level[start // STRETCH : (start + self._length) // STRETCH + 1] > _SILENT).any())
+        return bool((level[start // STRETCH : (start + self._length) // STRETCH + 1] > SILENT).any())
 
     def _rows(
         self, rng: Generator, song: Song, target: frozenset[str], slot: int, start: int, change: Change
@@ -185,60 +160,33 @@ class Planner:
                     rows.append(self.row(song, part, slot, start, change, float(10 ** (gain_db / 20))))
         return rows
 
-    def _foreign(self, rng: Generator, target: frozenset[str], slot: int, change: Change) -> list[Row]:
-        """The stem ``target`` from any song that has it, preferably where it sounds."""
-        (stem,) = target
-        rows: list[Row] = []
-        for _ in range(_TRIES if self._having[stem].songs else 0):
-            song = self._having[stem].pick(rng)
-            rows = self._rows(rng, song, target, slot, self.start(rng, song, change), change)
-            if rows:
-                break
-        return rows
-
-    def numbers(self, rng: Generator, example: Example) -> dict[str, NDArray[np.generic]]:
+    def numbers(self, rng: Generator, example: Example) -> Numbers:
         """The fields of a :class:`Plan` for one example."""
-        count, rows = len(self._stems), example.rows[:ROWS]
+        rows = example.rows[:ROWS]
         start, stop, slot = (np.zeros(ROWS, np.int64) for _ in range(3))
         speed, matrix = np.ones(ROWS, np.float32), np.zeros((ROWS, 2, 2), np.float32)
         for place, row in enumerate(rows):
             start[place], stop[place], slot[place] = row.first, row.stop, row.slot
             speed[place], matrix[place] = row.change.speed, row.matrix()
-        room = np.zeros((3, count), np.float32)
-        curves = np.ones((count, len(self._hz)), np.float32)
-        members, weight = np.zeros((count, count), np.float32), np.zeros(count, np.float32)
-        for place, (target, change) in enumerate(zip(example.targets, example.changes, strict=True)):
-            curves[place] = curve(change, self._hz)
-            members[place] = [stem in target for stem in self._stems]
-            weight[place] = 1 if len(target) == 1 else self._mixing.rest_weight
+        room = np.zeros((3, len(self._stems)), np.float32)
+        for place, change in enumerate(example.changes):
             if change.room_s is not None:
                 room[:, place] = change.room_s, 10 ** (rng.uniform(-14, -4) / 20), rng.uniform(0.01, 0.03)
         driven = rng.random() < self._ranges.drive_chance
-        drive_db = np.float32(rng.uniform(0, self._ranges.drive_db) if driven else 0)
-        values = (start, stop, speed, matrix, slot, *room, drive_db, curves, members, weight)
-        return dict(zip((field.name for field in fields(Plan)), values, strict=True))
+        drive_db = np.array(rng.uniform(0, self._ranges.drive_db) if driven else 0, np.float32)
+        described = self._described(example.targets, example.changes)
+        return named(Plan, start, stop, speed, matrix, slot, *room, drive_db, *described)
 
 
-class _Pool:
-    """Songs, longer ones more often: every second of material is as likely as any other."""
-
-    def __init__(self, songs: Sequence[Song]) -> None:
-        self.songs = list(songs)
-        self._edges = np.cumsum([song.samples for song in songs], dtype=np.float64)
-
-    def pick(self, rng: Generator) -> Song:
-        return self.songs[int(np.searchsorted(self._edges, rng.random() * self._edges[-1], "right"))]
+def stacked(draw: Callable[[Generator], Numbers], seed: Sequence[int], size: int) -> Numbers:
+    """The numbers of ``size`` examples by ``draw``, each from a generator seeded by ``(*seed, item)``."""
+    rows = [draw(np.random.default_rng([*seed, item])) for item in range(size)]
+    return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
 
-def _plan(base: Song, stems: Sequence[str]) -> list[frozenset[str]]:
-    """The example's targets: those of ``base``, and one for each stem that it lacks."""
-    targets = base.targets()
-    covered = frozenset().union(*targets)
-    return targets + [frozenset([stem]) for stem in stems if stem not in covered]
-
-
-def _seeds(seed: Sequence[int], size: int) -> list[list[int]]:
-    return [[*seed, item] for item in range(size)]
+def named(kind: type[Any], *values: NDArray[np.generic]) -> Numbers:
+    """``values`` by the names of the fields of ``kind``."""
+    return dict(zip((field.name for field in fields(kind)), values, strict=True))
 
 
 def unable(mixing: Mixing, ranges: Ranges) -> str | None:

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from unbraid.data.augment import Ranges
+from unbraid.data.choosing import Mixing
 from unbraid.data.clips import ClipMixing
 from unbraid.data.plan import unable
-from unbraid.data.sample import Mixing
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]

@@ -7,7 +7,7 @@ is known. So the trunk of a net hears each example once for both.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from unbraid.data.augment import Change
-from unbraid.data.plan import ROWS, Example, Plan, Planner, Row
+from unbraid.data.plan import ROWS, Example, Numbers, Plan, Planner, Row, named, stacked
 from unbraid.data.tracks import Part
 from unbraid.query.sounds import Sound, chain, home, of_label
 from unbraid.signal import Samples
@@ -55,10 +55,10 @@ class WordsPlanner:
         self._queries, self._guest = queries, guest
 
     def batch(self, seed: Sequence[int], size: int) -> WordsPlan:
-        rows = [self._example(np.random.default_rng([*seed, item])) for item in range(size)]
-        return WordsPlan(**{name: np.stack([row[name] for row in rows]) for name in rows[0]})
+        """``size`` examples, each from a generator seeded by ``(*seed, item)``."""
+        return WordsPlan(**stacked(self._example, seed, size))
 
-    def _example(self, rng: Generator) -> dict[str, NDArray[np.generic]]:
+    def _example(self, rng: Generator) -> Numbers:
         example = self._plans.example(rng)
         sounds = [_sound(row.part) for row in example.rows]
         exact = all(len(target) == 1 for target in example.targets)
@@ -86,7 +86,7 @@ class WordsPlanner:
             rows.append(self._plans.row(song.song, part, slot, start, change, 10 ** (rng.uniform(-4, 4) / 20)))
         return rows
 
-    def _questions(self, rng: Generator, rows: list[Row]) -> dict[str, NDArray[np.generic]]:
+    def _questions(self, rng: Generator, rows: list[Row]) -> Numbers:
         pairs = tuple((row.part, sound) for row in rows if (sound := _sound(row.part)) is not None)
         song = Labelled(self._words.any_song, pairs)
         names = [frozenset(chain(sound)) for _, sound in pairs]
@@ -102,12 +102,13 @@ class WordsPlanner:
         holds = np.zeros((len(known), ROWS), np.float32)
         for place, held in enumerate(names):
             holds[[self._words.place[name] for name in held if name in self._words.place], place] = 1
-        return _named(asked, slots, query, weights, called, known, holds)
+        return named(Asked, asked, slots, query, weights, called, known, holds)
 
-    def _nothing(self) -> dict[str, NDArray[np.generic]]:
+    def _nothing(self) -> Numbers:
         """No question, and no sound of which anything is known."""
         count, stems, size = len(self._words.place), len(self._stems), self._words.query_size
-        return _named(
+        return named(
+            Asked,
             np.zeros((self._queries, ROWS), np.float32),
             np.zeros(self._queries, np.int64),
             np.zeros((self._queries, size), np.float32),
@@ -116,10 +117,6 @@ class WordsPlanner:
             np.zeros(count, np.float32),
             np.zeros((count, ROWS), np.float32),
         )
-
-
-def _named(*values: NDArray[np.generic]) -> dict[str, NDArray[np.generic]]:
-    return dict(zip((field.name for field in fields(Asked)), values, strict=True))
 
 
 def _sound(part: Part) -> Sound | None:
