@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,6 +42,12 @@ PLAIN = Ranges(speed_chance=0, lowpass_chance=0, room_chance=0, drive_chance=0, 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return labelled(write_studio(tmp_path_factory.mktemp("resident") / "songs"))
+
+
+def remade(root: Path, samples: int) -> None:
+    """The first song with other sounds, under its old name."""
+    shutil.rmtree(root / "train" / "000000")
+    write_song(root / "train" / "000000", 77, samples=samples)
 
 
 def planner(root: Path, length: int, mixing: Mixing, ranges: Ranges) -> tuple[Planner, Bank]:
@@ -167,6 +175,41 @@ def test_a_song_that_vanished_is_left_out_and_places_stay(tmp_path: Path) -> Non
     part = songs[2].parts[3]
     held = bank.samples[:, bank.places[part.path].first :][:, : songs[2].samples]
     np.testing.assert_array_equal(held.numpy() / 32768, read_part(part, 0, songs[2].samples))
+
+
+def test_a_song_that_was_made_anew_is_read_again(tmp_path: Path) -> None:
+    root = write_studio(tmp_path / "songs", train=2)
+    bank, (old, other) = Bank(CPU), scan(root, "train")
+    bank.take([old, other])
+    before, first = dict(bank.places), bank.samples
+    assert bank.holds([old, other])
+    remade(root, samples=70_000)
+    new, _ = scan(root, "train")
+    assert not bank.holds([new, other])
+    assert bank.take([new, other]) == [new, other] and bank.holds([new, other])
+    assert torch.equal(bank.samples[:, : first.shape[1]], first), "plans that were drawn ahead are as they were"
+    for part in new.parts:
+        held = bank.samples[:, bank.places[part.path].first :][:, : new.samples]
+        np.testing.assert_array_equal(held.numpy() / 32768, read_part(part, 0, new.samples))
+    assert all(bank.places[part.path] is before[part.path] for part in other.parts)
+    size = bank.samples.shape
+    shutil.rmtree(new.folder)
+    assert bank.take([new, other]) == [new, other] and bank.samples.shape == size, "what is held needs no file"
+    assert bank.take([old, other]) == [other], "the longer one would reach into the next part"
+
+
+@pytest.mark.parametrize(("resident", "samples"), [("true", 60_000), ("true", 70_000), ("false", 70_000)])
+def test_a_run_takes_in_a_song_that_was_made_anew(tmp_path: Path, resident: str, samples: int) -> None:
+    root = write_studio(tmp_path / "songs")
+
+    def watch(event: str, values: dict[str, Any]) -> None:
+        if event == "progress" and values["step"] == 3:
+            remade(root, samples)
+
+    changes = (f"run.resident={resident}", "data.rescan_s=1e-9")
+    assert train(recipe(root, *changes), tmp_path / "run", watcher=watch).step == 8
+    lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if line["event"] == "rescan"] == [3]
 
 
 def test_too_little_memory_is_told(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -221,12 +221,11 @@ class Loop:
         return self._workers.broadcast(found)
 
     def _rescan(self) -> bool:
-        """Take in songs that are new on disk; the same for all processes."""
-        self._songs = self._scan()
-        names = [song.id for song in self._songs]
-        if names == self._progress.songs:
+        """Take in songs that are new on disk or made anew, the same in all processes; False if there are none."""
+        before, self._songs = self._songs, self._scan()
+        if self._songs == before and (self._bank is None or self._bank.holds(self._songs)):
             return False
-        self._progress.songs = names
+        self._progress.songs = names = [song.id for song in self._songs]
         hours = round(sum(song.seconds for song in self._songs) / 3600, 3)
         self._log("rescan", step=self._progress.step, songs=len(names), hours=hours)
         return True
