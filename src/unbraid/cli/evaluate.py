@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from unbraid.cli.options import Device, Offline, Overlap, Runtime
+
 if TYPE_CHECKING:
     from unbraid.evaluate import Entrant
 
@@ -28,12 +30,12 @@ def command(
         Path, typer.Option(metavar="DIR", help="What is scored is kept here, so that a stopped run goes on.")
     ] = Path("evaluation"),
     jobs: Annotated[int, typer.Option(min=1, help="Songs in work at once.")] = 1,
-    overlap: Annotated[float | None, typer.Option(help="Of chunks, 0 to 0.95.  [default: the model's]")] = None,
+    overlap: Overlap = None,
     shifts: Annotated[int, typer.Option(min=0, help="As for separate.")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="As for separate.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    runtime: Annotated[str, typer.Option(help="auto, onnx, openvino or torch.")] = "auto",
-    offline: Annotated[bool, typer.Option("--offline", help="Never use the network.")] = False,
+    device: Device = "auto",
+    runtime: Runtime = "auto",
+    offline: Offline = False,
 ) -> int:
     """Score models with museval's SDR and others, through the engine that `separate` runs."""
     from unbraid.evaluate import bounds as known_bounds

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from unbraid.cli.options import Device, Offline, Overlap, Runtime
+
 if TYPE_CHECKING:
     from unbraid.api import Job, Options
     from unbraid.api.model import Model
@@ -35,13 +37,13 @@ def command(
     depth: Annotated[str, typer.Option(help="16, 24 or float32, for wav and flac.")] = "24",
     gain: Annotated[str, typer.Option(help="common: lower all stems alike if one would clip. none: never.")] = "common",
     residual: Annotated[bool, typer.Option("--residual", help="Also write what no stem took.")] = False,
-    overlap: Annotated[float | None, typer.Option(help="Of chunks, 0 to 0.95.  [default: the model's]")] = None,
+    overlap: Overlap = None,
     shifts: Annotated[int, typer.Option(help="Average over so many random delays: slower, a little better.")] = 0,
     seed: Annotated[int, typer.Option(help="Decides the delays and the dither.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    runtime: Annotated[str, typer.Option(help="auto, onnx, openvino or torch.")] = "auto",
+    device: Device = "auto",
+    runtime: Runtime = "auto",
     force: Annotated[bool, typer.Option("--force", help="Do songs again that are done.")] = False,
-    offline: Annotated[bool, typer.Option("--offline", help="Never use the network.")] = False,
+    offline: Offline = False,
     plot: Annotated[bool, typer.Option("--plot", help="Also draw waveforms and spectrograms to a PNG.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a song on standard output.")] = False,
     filename: Annotated[
