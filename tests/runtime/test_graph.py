@@ -78,6 +78,8 @@ def test_a_graph_for_any_length_says_which(tmp_path: Path) -> None:
         ({"layout": None}, "earlier version of unbraid.*export it again"),
         ({"layout": ["frames"]}, "export it again"),
         ({"sums_to_mix": 1}, "sums_to_mix is 1"),
+        ({"spatial": "yes"}, "spatial is 'yes'"),
+        ({"spatial": True, "channels": 1}, "spatial is True"),
         ({"stft": {"n_fft": 512, "hop": 128, "window": "hann", "pad": "demucs"}}, "padded by"),
         ({"pooled": []}, "pooled"),
         ({"pooled": [257, 1]}, "pooled"),

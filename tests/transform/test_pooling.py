@@ -32,6 +32,10 @@ def test_a_mask_is_repeated_over_its_frequencies(groups: list[tuple[int, int]], 
     parts, product = rng.standard_normal((2, frames, freqs), np.float32), np.empty((frames, freqs), np.complex64)
     times(parts, factor, product)
     np.testing.assert_array_equal(product, (parts[0] + 1j * parts[1]) * factor)
+    sums = np.full(mask.shape, np.nan, np.float32)
+    pooling.put_sums(parts[0], sums)
+    # Summing is the transpose of repeating.
+    np.testing.assert_allclose((sums * mask).sum(), (parts[0] * factor).sum(), atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from unbraid.nets.bands import BandGroup, layout, spread
 from unbraid.nets.blocks.band_blocks import BandLinear, Block, Far, Near, Standardise
+from unbraid.nets.blocks.spatial import filtered
 from unbraid.spec import Spec
 
 _FEATURES = 5  # left, right, mid, side, correlation
@@ -253,7 +254,7 @@ class Compact(nn.Module):
         hops = max(1, -(-length // hop)) // 2 * 2 + 1
         padded = nn.functional.pad(mix, (0, hops * hop - length))
         stft = self.stft(padded)
-        stems = stft[:, None] * self.masks(stft)[:, :, :, None]
+        stems = filtered(self.layout, stft, self.pooled_masks(stft))
         spectra = torch.view_as_complex(stems.permute(0, 1, 2, 5, 4, 3).contiguous())
         waves = torch.istft(spectra.flatten(0, 2), self.config.n_fft, hop, window=self.window, length=padded.shape[-1])
         return waves.reshape(*stems.shape[:3], -1)[..., :length]

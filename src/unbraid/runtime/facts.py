@@ -36,6 +36,7 @@ class GraphFacts:
         ``spectrum[batch, stem, channel, 2, freq, frame]``, whose inverse is added to it.
     pooled: which frequencies a mask's rows stand for; None for one each.
     sums_to_mix: whether the masks of all stems sum to one everywhere, so that the last stem is what the others leave.
+    spatial: whether masks of both channels are taken together (:mod:`unbraid.transform.spatial`).
     graph: the path of the ONNX file. sha256: of its bytes.
     card: everything else in the JSON (training data, figures, licence), for the screen.
     """
@@ -48,6 +49,7 @@ class GraphFacts:
     stft: Stft | None = None
     pooled: Pooling | None = None
     sums_to_mix: bool = False
+    spatial: bool = False
     card: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -112,8 +114,12 @@ class _Reader:
             raise self._wrong("stft", stft.pad, 'padded by "zeros" for a graph that answers with masks')
         pooled = self._take_pooling(stft) if stft is not None and answer == "mask" else None
         sums = answer == "mask" and self._take("sums_to_mix", bool, default=False)
+        spatial = answer == "mask" and self._take("spatial", bool, default=False)
+        if spatial and spec.channels != 2:
+            raise self._wrong("spatial", spatial, "false where there are not two channels")
         sha256 = self._take("sha256", str)
-        return GraphFacts(spec, front, answer, self._path.parent / graph, sha256, stft, pooled, sums, self._raw)
+        place = self._path.parent / graph
+        return GraphFacts(spec, front, answer, place, sha256, stft, pooled, sums, spatial, self._raw)
 
     def _take(self, key: str, kind: type, **default: Any) -> Any:
         value = self._raw.pop(key, default.get("default"))

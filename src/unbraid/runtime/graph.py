@@ -15,11 +15,11 @@ import numpy as np
 from unbraid.engine.contract import Separated
 from unbraid.errors import ModelError
 from unbraid.runtime.facts import GraphFacts
+from unbraid.runtime.masks import Masks
 from unbraid.runtime.words import Words
 from unbraid.signal import Samples
 from unbraid.spec import Spec
 from unbraid.transform.pooling import Spectrum
-from unbraid.transform.stft import Stft
 
 Backend = Callable[[Mapping[str, Samples]], Mapping[str, Samples]]
 """Runs the graph: named inputs -> named outputs. Safe to be called from several threads at once."""
@@ -41,20 +41,19 @@ class GraphSeparator:
         return self._facts
 
     def __call__(self, mix: Samples, queries: Samples | None = None) -> Separated:
-        stft, parts = self._facts.stft, self._parts(mix)
+        parts = self._parts(mix)
         outputs = self._backend(self._inputs(mix, parts))
-        stems = self._stems(outputs, mix, parts)
+        masks = self._masks(outputs, mix, parts)
+        stems = self._waves(outputs, mix) if masks is None else masks.stems()
         if queries is None:
             return Separated(stems)
-        if self._words is None or stft is None or parts is None:
+        if self._words is None or masks is None:
             raise ModelError(f"model {self.spec.name!r} takes no queries")
         asked = np.empty((len(mix), queries.shape[1], *mix.shape[1:]), np.float32)
         presence = np.empty(asked.shape[:2], np.float32)
         for number, query in enumerate(np.moveaxis(queries, 1, 0)):
             mask, presence[:, number] = self._words.answer(outputs, query)
-            self._check_mask(mask, (len(mix),), parts)
-            within, out = self._words.asked(outputs["mask"], query), asked[:, number]
-            stft.inverse_masked(parts, mask, self._facts.pooling, mix.shape[-1], within=within, out=out)
+            masks.asked(mask, self._words.weights(query), asked[:, number])
         return Separated(stems, asked, presence)
 
     def hear(self, mix: Samples, queries: Samples) -> Samples:
@@ -80,37 +79,25 @@ class GraphSeparator:
             inputs["stft"] = parts
         return inputs
 
-    def _stems(self, outputs: Mapping[str, Samples], mix: Samples, parts: Samples | None) -> Samples:
-        missing = {"wave": ["wave"], "mask": ["mask"], "both": ["wave", "spectrum"]}[self._facts.answer]
-        missing = [name for name in missing if name not in outputs]
-        if missing:
-            raise ModelError(f"{self._facts.graph}: the graph has no output called {', '.join(missing)}")
+    def _masks(self, outputs: Mapping[str, Samples], mix: Samples, parts: Samples | None) -> Masks | None:
+        """None of a graph that answers with something else."""
+        self._check(outputs)
+        if self._facts.answer != "mask":
+            return None
+        assert parts is not None
+        return Masks(self._facts, mix, parts, outputs["mask"])
+
+    def _waves(self, outputs: Mapping[str, Samples], mix: Samples) -> Samples:
         if self._facts.answer == "wave":
             return outputs["wave"]
-        stft = self._facts.stft
-        assert stft is not None and parts is not None
-        if self._facts.answer == "mask":
-            return self._masked(outputs["mask"], mix, parts, stft)
-        return outputs["wave"] + stft.inverse(_as_complex(outputs["spectrum"]), mix.shape[-1])
+        assert self._facts.stft is not None
+        return outputs["wave"] + self._facts.stft.inverse(_as_complex(outputs["spectrum"]), mix.shape[-1])
 
-    def _masked(self, masks: Samples, mix: Samples, parts: Samples, stft: Stft) -> Samples:
-        count = len(self._facts.spec.stems)
-        self._check_mask(masks, (len(mix), count), parts)
-        stems = np.empty((len(mix), count, *mix.shape[1:]), np.float32)
-        made = count - 1 if self._facts.sums_to_mix else count
-        stft.inverse_masked(parts[:, None], masks[:, :made], self._facts.pooling, mix.shape[-1], out=stems[:, :made])
-        if self._facts.sums_to_mix:
-            # The transform is linear and its inverse exact, so this is the last one's but for rounding, and faster.
-            stems[:, made] = mix
-            for other in range(made):
-                stems[:, made] -= stems[:, other]
-        return stems
-
-    def _check_mask(self, mask: Samples, front: tuple[int, ...], parts: Samples) -> None:
-        """One of another size would be cut, or stretched, and sound of something."""
-        wanted = (*front, parts.shape[1], parts.shape[-2], self._facts.pooling.rows)
-        if mask.shape != wanted:
-            raise ModelError(f"{self._facts.graph}: a mask has the shape {mask.shape} instead of {wanted}")
+    def _check(self, outputs: Mapping[str, Samples]) -> None:
+        wanted = {"wave": ["wave"], "mask": ["mask"], "both": ["wave", "spectrum"]}[self._facts.answer]
+        missing = [name for name in wanted if name not in outputs]
+        if missing:
+            raise ModelError(f"{self._facts.graph}: the graph has no output called {', '.join(missing)}")
 
 
 def _as_real(spectrum: Spectrum) -> Samples:

@@ -14,8 +14,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from unbraid.errors import ModelError
 from unbraid.runtime.facts import FORMAT, GraphFacts
 from unbraid.signal import Samples
@@ -82,7 +80,7 @@ class Words:
     def answer(self, first: Mapping[str, Samples], query: Samples) -> tuple[Samples, Samples]:
         """``query[batch, embedding]`` to ``mask[batch, channel, frame, row]`` and ``presence[batch]``.
 
-        The mask is of what is asked, see :meth:`asked`. first: the outputs of the first graph.
+        The mask is of the stems that are asked, see :meth:`weights`. first: the outputs of the first graph.
         """
         if "tokens" not in first or "mask" not in first:
             raise ModelError("the graph beside a head for words has no output called tokens")
@@ -96,19 +94,6 @@ class Words:
             )
         return mask, outputs["presence"]
 
-    def asked(self, stems: Samples, query: Samples) -> Samples | None:
-        """The mask of what is asked, ``[batch, channel, frame, row]``: the stems' sum, each by its weight in ``query``.
-
-        None for all of the mix. stems: their masks ``[batch, stem, channel, frame, row]``, which sum to one.
-        """
-        weights = query[:, self.size :]
-        if (weights == 1).all():
-            return None
-        sums = [_sum(*each) for each in zip(stems, weights, strict=True)]
-        return sums[0][None] if len(sums) == 1 else np.stack(sums)
-
-
-def _sum(stems: Samples, weights: Samples) -> Samples:
-    used = [stem if weight == 1 else weight * stem for weight, stem in zip(weights, stems, strict=True) if weight]
-    total: Samples = sum(used[1:], used[0]) if used else np.zeros_like(stems[0])
-    return total
+    def weights(self, query: Samples) -> Samples:
+        """Of which stems ``query[batch, embedding]`` asks, ``[batch, stem]``: all ones for the mix as it is."""
+        return query[:, self.size :]

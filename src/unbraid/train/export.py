@@ -133,6 +133,7 @@ def _facts(net: Net, spec: Spec, sha256: str) -> dict[str, Any]:
         "stft": {"n_fft": net.config.n_fft, "hop": net.config.hop, "window": "hann", "pad": "zeros"},
         **({"pooled": _pooled(net)} if hasattr(net, "pooled_masks") else {}),
         "sums_to_mix": isinstance(net, Compact),
+        "spatial": isinstance(net, Compact),
         "scale_equivariant": spec.scale_equivariant,
         "silence_exact": spec.silence_exact,
         "normalize": spec.normalize,

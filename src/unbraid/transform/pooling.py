@@ -38,6 +38,19 @@ class Pooling:
                 some[...] = mask[:, row : row + some.shape[1]]  # one fewer where the last row reaches beyond
             freq, row = freq + rows * pool, row + rows
 
+    def put_sums(self, values: Samples, out: Samples) -> None:
+        """``values[frame, freq]`` added up over the frequencies of each row, into ``out[frame, row]``."""
+        freq = row = 0
+        for rows, pool in self.groups:
+            here = out[:, row : row + rows]
+            for place in range(pool):
+                some = values[:, freq + place : freq + rows * pool : pool]
+                if place:
+                    here[:, : some.shape[1]] += some  # fewer where the last rows reach beyond
+                else:
+                    here[:, : some.shape[1]], here[:, some.shape[1] :] = some, 0
+            freq, row = freq + rows * pool, row + rows
+
 
 def times(parts: Samples, factor: Samples, out: Spectrum) -> None:
     """``parts[2, frame, freq]``, real and imaginary, times ``factor[frame, freq]``, into ``out[frame, freq]``."""

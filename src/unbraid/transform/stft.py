@@ -134,6 +134,31 @@ class Stft:
             self._synthesise(masked, parts.shape[-2], self.n_fft // 2, answer[row])
         return answer
 
+    def inverse_filtered(
+        self, parts: Samples, filters: Samples, pooling: Pooling, length: int, *, out: Samples | None = None
+    ) -> Samples:
+        """The inverse of matrices ``filters[out channel, channel, frame, row]`` times the channels of ``parts``.
+
+        ``parts[channel, 2, frame, freq]``; answers ``[out channel, time]``, in ``out`` where that is given.
+        """
+        assert self.pad == "zeros", "no net of the other convention answers with masks"
+        answer = np.empty((len(filters), length), np.float32) if out is None else out
+        factors = np.empty((_FRAMES, self.freqs), np.float32)
+        second = np.empty((_FRAMES, self.freqs), np.complex64)
+        for row, wave in zip(filters, answer, strict=True):
+
+            def mixed(some: slice, out: Spectrum, row: Samples = row) -> None:
+                factor, product = factors[: len(out)], out
+                for channel, heard in zip(row, parts, strict=True):
+                    pooling.spread(channel[some], factor)
+                    times(heard[:, some], factor, product)
+                    if product is not out:
+                        out += product
+                    product = second[: len(out)]
+
+            self._synthesise(mixed, parts.shape[-2], self.n_fft // 2, wave)
+        return answer
+
     def _analyse(self, padded: Samples) -> Spectrum:
         frames = (padded.shape[-1] - self.n_fft) // self.hop + 1
         whole = np.empty((*padded.shape[:-1], self.n_fft // 2 + 1, frames), np.complex64)
