@@ -66,7 +66,7 @@ def learn(name: str, root: Path, runs: Path, cpu_s: float) -> None:
     recipe = read_recipe(RECIPES / f"{name}.toml", changes)
     changes.append(f"run.valid_songs={max(SONGS, recipe.run.valid_songs)}")
     recipe = read_recipe(RECIPES / f"{name}.toml", changes)
-    if recipe.net.start is not None:
+    if recipe.net.start is not None and recipe.net.start.startswith("runs/"):
         start = runs / Path(recipe.net.start).name
         recipe = read_recipe(RECIPES / f"{name}.toml", [*changes, f"net.from={start}"])
     net = build(recipe)

@@ -32,9 +32,9 @@ def test_a_published_recipe_makes_its_net_and_has_a_small_one(path: Path) -> Non
 def test_a_small_recipe_takes_a_step(path: Path, tmp_path: Path) -> None:
     root = labelled(write_studio(tmp_path / "songs", train=1))
     changes = [f"data.root={root}", *SHORT]
-    changes += ["data.hops=9"] if path.stem in ("compact-tiny", "compact-words-tiny") else ["data.piece_s=0.4"]
+    changes += ["data.hops=9"] if path.stem.startswith("compact") else ["data.piece_s=0.4"]
     start = read_recipe(path, changes).net.start
-    if start is not None:
+    if start is not None and start.startswith("runs/"):
         before = SHIPPED / f"{Path(start).name}.toml"
         train(read_recipe(before, [*changes, "loss.svd.penalty=0"]), tmp_path / "before")
         changes.append(f"net.from={tmp_path / 'before'}")
