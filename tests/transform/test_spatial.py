@@ -82,3 +82,15 @@ def test_silence_and_an_empty_channel_are_finite(stems: Samples) -> None:
     alone[1] = 0
     ours = STFT.inverse_filtered(alone, places(alone, masks, POOLING).filters([0, 1, 0]), POOLING, LENGTH)
     assert np.isfinite(ours).all() and not ours[1].any(), "nothing comes into an empty channel"
+
+
+def test_what_is_quiet_above_what_is_loud_is_still_in_its_place() -> None:
+    """A stem that is loud below, at changing places, and as good as absent above gets nothing of what sounds there."""
+    rng = np.random.default_rng(1)
+    low, high = (np.where(np.arange(STFT.freqs) < 30, *each).astype(np.float32) for each in ((1e3, 0), (0, 1)))
+    parts = rng.standard_normal((2, 2, 100, STFT.freqs)).astype(np.float32) * low
+    parts[0, :, ::2], parts[1, :, 1::2] = 0, 0  # from side to side
+    parts += rng.standard_normal((1, 2, 100, STFT.freqs)).astype(np.float32) * high * 1e-4
+    bass = np.where(np.arange(POOLING.rows) < 30, 1 - 1e-5, 1e-5).astype(np.float32)
+    masks = np.broadcast_to(np.stack([bass, 1 - bass])[:, None, None], (2, 2, 100, POOLING.rows)).astype(np.float32)
+    assert np.abs(places(parts, masks, POOLING).filters([1, 0])[..., 45:]).max() < 1e-3

@@ -2,7 +2,8 @@
 
 The trunk of the compact net runs once, for its four stems and for every query. A query is a text's vector with a weight
 for each stem behind it: which of them it is asked of (one for a part of a stem, all ones for the mix). The answer is a
-share of these stems, so the words' mask is the sigmoid below times the stems' masks, and no word changes a stem.
+share of these stems, so the words' mask is the sigmoid below times the stems' masks, and no word changes a stem. (So it
+is taught; in use the sigmoid is laid on the stems as they are given, filtered over both channels.)
 
 The query steers blocks of the trunk's cheaper kind, an MLP over bands (Tolstikhin et al. 2021) and one over
 channels, side by side, by a gain and an offset for each channel (FiLM; Perez et al. 2018).

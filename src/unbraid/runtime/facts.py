@@ -31,9 +31,9 @@ class GraphFacts:
     front: which inputs the graph has: ``mix[batch, channel, time]``, ``stft[batch, channel, 2, freq, frame]``
         (real and imaginary part), or both.
     answer: "wave": ``wave[batch, stem, channel, time]``. "mask": ``mask[batch, stem, channel, frame, row]``, real,
-        to be multiplied with the mix's STFT as ``pooling`` says; such a graph has frames first in ``stft``, too,
-        ``[batch, channel, 2, frame, freq]``, and its JSON tells it from those of earlier versions. "both": ``wave`` and
-        ``spectrum[batch, stem, channel, 2, freq, frame]``, whose inverse is added to it.
+        to be multiplied with the mix's STFT as ``pooling`` says, unless ``spatial``; such a graph has frames first in
+        ``stft``, too, ``[batch, channel, 2, frame, freq]``, and its JSON tells it from those of earlier versions.
+        "both": ``wave`` and ``spectrum[batch, stem, channel, 2, freq, frame]``, whose inverse is added to it.
     pooled: which frequencies a mask's rows stand for; None for one each.
     sums_to_mix: whether the masks of all stems sum to one everywhere, so that the last stem is what the others leave.
     spatial: whether masks of both channels are taken together (:mod:`unbraid.transform.spatial`).
@@ -115,8 +115,8 @@ class _Reader:
         pooled = self._take_pooling(stft) if stft is not None and answer == "mask" else None
         sums = answer == "mask" and self._take("sums_to_mix", bool, default=False)
         spatial = answer == "mask" and self._take("spatial", bool, default=False)
-        if spatial and spec.channels != 2:
-            raise self._wrong("spatial", spatial, "false where there are not two channels")
+        if spatial and (spec.channels != 2 or not sums):
+            raise self._wrong("spatial", spatial, "false where masks are not of two channels or do not sum to one")
         sha256 = self._take("sha256", str)
         place = self._path.parent / graph
         return GraphFacts(spec, front, answer, place, sha256, stft, pooled, sums, spatial, self._raw)

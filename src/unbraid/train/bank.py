@@ -62,7 +62,8 @@ class Bank:
     def _new(self, song: Song) -> list[tuple[Part, _Version]]:
         """The parts that are not held as they are. Told before they are read, lest a change meanwhile go unseen."""
         versions = [(part, (stamp(part.path), song.samples)) for part in song.parts]
-        return [(part, version) for part, version in versions if self._versions.get(part.path) != version]
+        # What is gone is not new; what was held of it may still be used.
+        return [(part, new) for part, new in versions if new[0] is not None and self._versions.get(part.path) != new]
 
     def _read(self, song: Song) -> list[tuple[Path, _Version, Tensor, Samples]] | None:
         """Those parts; None if one was removed under our hands."""

@@ -223,7 +223,8 @@ class Loop:
     def _rescan(self) -> bool:
         """Take in songs that are new on disk or made anew, the same in all processes; False if there are none."""
         before, self._songs = self._songs, self._scan()
-        if self._songs == before and (self._bank is None or self._bank.holds(self._songs)):
+        changed = self._songs != before or (self._bank is not None and not self._bank.holds(self._songs))
+        if not self._workers.broadcast(changed):  # each looks at the disk in a moment of its own
             return False
         self._progress.songs = names = [song.id for song in self._songs]
         hours = round(sum(song.seconds for song in self._songs) / 3600, 3)

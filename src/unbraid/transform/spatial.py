@@ -18,7 +18,8 @@ estimate of a stem is then a matrix of two by two times the mix,
     y_j = W_j x,    W_j = v_j R_j (sum_k v_k R_k)^-1,
 
 from which |x|^2 has gone. Hence the promises: W_j sum to the identity, so the stems sum to the mix; where all stems lie
-in one place, as in mono, W_j is v_j, what masks alone would do; twice as loud a mix has the same W_j.
+in one place, as in mono, W_j is v_j, what masks alone would do; twice as loud a mix has the same W_j, within what
+single precision holds.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ BLUR = 0.03
 """How much of the identity is added to a covariance of trace one."""
 
 TINY = 1e-30
-"""Power by which nothing changes but digital silence, whose share is the mean of its masks."""
+"""Power by which nothing audible changes; the share of digital silence is the mean of its masks."""
 
 _FRAMES = 32  # at once, as in stft
 
@@ -125,11 +126,14 @@ def _buffers(shape: tuple[int, int]) -> Iterator[tuple[slice, Samples, Samples]]
 
 
 def _near(found: Samples) -> Samples:
-    """``found[..., row]`` added up over ``NEAR`` rows around each, fewer at both ends."""
-    rows, half = found.shape[-1], NEAR // 2
-    sums = np.concatenate([np.zeros((*found.shape[:-1], 1)), np.cumsum(found, -1, dtype=np.float64)], -1)
-    first, last = np.maximum(np.arange(rows) - half, 0), np.minimum(np.arange(rows) + half + 1, rows)
-    answer: Samples = (sums[..., last] - sums[..., first]).astype(np.float32)
+    """``found[..., row]`` added up over ``NEAR`` rows around each, fewer at both ends.
+
+    Each sum on its own: a difference of sums from the bottom on would lose what is quiet above loud rows, and with it
+    the promise that no product of channels is larger than their powers.
+    """
+    half = NEAR // 2
+    padded = np.pad(found, [(0, 0)] * (found.ndim - 1) + [(half, half)])
+    answer: Samples = np.lib.stride_tricks.sliding_window_view(padded, NEAR, axis=-1).sum(-1)
     return answer
 
 
