@@ -37,9 +37,15 @@ def measurable(songs: Sequence[Song], stems: int = 4) -> list[Song]:
 
 
 def validate(net: Any, songs: Sequence[Song], stems: Sequence[str], piece_s: float) -> dict[str, float]:
+    """:func:`means` of ``net``, which is left as one that learns."""
+    answer = means(_model(net), songs, stems, piece_s)
+    net.train()
+    return answer
+
+
+def means(model: Model, songs: Sequence[Song], stems: Sequence[str], piece_s: float) -> dict[str, float]:
     """Mean SDR in dB of each stem over ``songs``, and "mean" over the stems; stems that never sound are left out."""
     found: dict[str, list[float]] = {stem: [] for stem in stems}
-    model = _model(net)
     for song in songs:
         truth = truths(song, stems, piece_s)
         mix = np.asarray(sum(truth.values()), np.float32)
@@ -47,9 +53,8 @@ def validate(net: Any, songs: Sequence[Song], stems: Sequence[str], piece_s: flo
         for stem in stems:
             if np.sqrt(np.mean(np.square(truth[stem]))) > _SILENT:
                 found[stem].append(usdr(truth[stem], estimate[stem]))
-    net.train()
-    means = {stem: float(np.mean(values)) for stem, values in found.items() if values}
-    return means | ({"mean": float(np.mean(list(means.values())))} if means else {})
+    each = {stem: float(np.mean(values)) for stem, values in found.items() if values}
+    return each | ({"mean": float(np.mean(list(each.values())))} if each else {})
 
 
 def truths(song: Song, stems: Sequence[str], piece_s: float) -> dict[str, Samples]:
