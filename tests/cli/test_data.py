@@ -58,6 +58,16 @@ def test_absent_needs_one_judge_and_automix_two_songs(tmp_path: Path, capsys: py
     assert "keys are copies" in capsys.readouterr().err
 
 
+def test_effects_make_songs_once_more(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hq_song(tmp_path / "train" / "a", 1, seconds=0.3)
+    arguments = ["data", "effects", str(tmp_path), str(tmp_path / "out"), "--copies", "2", "--set", "codec_chance=0"]
+    assert _run(arguments, debug=True) == 0
+    assert "2 songs in" in capsys.readouterr().out
+    assert len(list((tmp_path / "out" / "train").glob("*/song.json"))) == 2
+    assert _run(["data", "effects", str(tmp_path / "out" / "nowhere"), str(tmp_path / "o")], debug=False) == 2
+    assert "no songs" in capsys.readouterr().err
+
+
 def test_the_studio_says_what_it_needs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _run(["studio", str(tmp_path), "--assets", str(tmp_path / "nowhere")], debug=False) == 2
     assert "scripts/studio-assets.sh" in capsys.readouterr().err

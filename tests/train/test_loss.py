@@ -58,6 +58,22 @@ def test_a_sum_of_stems_is_asked_of_the_sum_of_their_masks(spectra: torch.Tensor
     torch.testing.assert_close(masks.grad[:, 1], masks.grad[:, 2])
 
 
+def test_stems_count_as_much_as_the_recipe_says(tmp_path: Path) -> None:
+    """The loss of all stems is that of each alone, weighed; a stem of weight 0 teaches nothing."""
+    net = build(recipe(tmp_path / "songs"))
+    wave = torch.randn(1, 4, 2, 64 * 31)
+    given = (wave, torch.ones(1, 4, 129), torch.eye(4)[None], torch.ones(1, 4))
+
+    def error(*stems: float) -> float:
+        terms = MaskTask(net, MaskLoss(stems=stems))(*given)
+        assert set(terms) == {"log_error", "compressed", "loss"}
+        return terms["loss"].item()
+
+    alone = [error(*(float(place == each) for place in range(4))) for each in range(4)]
+    assert error(3, 1, 0, 0) == pytest.approx((3 * alone[0] + alone[1]) / 4, rel=1e-4)
+    assert error() == error(1, 1, 1, 1) == pytest.approx(sum(alone) / 4, rel=1e-4)
+
+
 def test_the_task_measures_what_the_waves_are(tmp_path: Path) -> None:
     """With equal masks of a quarter the loss of four equal targets is that of a perfect answer."""
     net = build(recipe(tmp_path / "songs"))

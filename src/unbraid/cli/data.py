@@ -94,6 +94,28 @@ def automix(
     typer.echo(f"{len(made)} songs in {out / split}")
 
 
+@app.command("effects")
+def effects(
+    folder: Folder,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="New songs go to OUT/SPLIT; those there are kept.")],
+    copies: Annotated[int, typer.Option(min=1, help="New songs for each song.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed and songs give the same new songs.")] = 0,
+    split: Annotated[str, typer.Option(help="train, valid or test.")] = "train",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting of docs/data.md.")
+    ] = None,
+    stems: Names = None,
+    cache: Kept = None,
+) -> None:
+    """Make songs once more with effects and codecs in them, for GPUs that mix their own examples (run.resident)."""
+    from unbraid.data.effected import Settings, effected
+    from unbraid.data.set import changed
+
+    chosen = changed(Settings(copies=copies), settings or [])
+    made = effected(folder, out, chosen, seed, split, lambda line: typer.echo(line, err=True), _naming(stems), cache)
+    typer.echo(f"{len(made)} songs in {out / split}")
+
+
 @app.command("absent")
 def absent(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Songs without stems, any audio files.")],

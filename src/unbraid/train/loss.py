@@ -33,7 +33,8 @@ from unbraid.nets.compact import Compact, parts
 class MaskLoss:
     """floor: eps above, as a ratio of energies (1e-3 is -30 dB). ratio, compressed, shares: weights of the three terms.
 
-    loudness: power of the mix's energy in a bin by which the bin counts in the third.
+    loudness: power of the mix's energy in a bin by which the bin counts in the third. stems: how much each stem
+    counts in the first two; all alike if empty.
     """
 
     floor: float = 1e-3
@@ -41,6 +42,7 @@ class MaskLoss:
     compressed: float = 0.3
     shares: float = 0.0
     loudness: float = 0.35
+    stems: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,17 +78,25 @@ class MaskTask(nn.Module):
 
     def terms(self, stems: Tensor, products: Products, members: Tensor, weight: Tensor) -> dict[str, Tensor]:
         """The total under "loss", and its terms, of the stems' masks ``[batch, stem, channel, frame, bin]``."""
-        masks, kinds, total, terms = target_masks(stems, members), self._loss, weight.sum(), {}
+        masks, kinds, counts, terms = target_masks(stems, members), self._loss, self._counts(members, weight), {}
+        total = counts.sum().clamp(min=1e-6)
         # What counts for nothing is not computed: each is a pass or more over all bins, there and back.
         if kinds.ratio:
-            terms["log_error"] = (log_error(masks, products, kinds.floor) * weight).sum() / total
+            terms["log_error"] = (log_error(masks, products, kinds.floor) * counts).sum() / total
         if kinds.compressed:
-            terms["compressed"] = (compressed_distance(masks, products) * weight).sum() / total
+            terms["compressed"] = (compressed_distance(masks, products) * counts).sum() / total
         if kinds.shares:
             terms["shares"] = share_entropy(masks, products, weight, kinds.loudness)
         share_of = {"log_error": kinds.ratio, "compressed": kinds.compressed, "shares": kinds.shares}
         loss = sum((share_of[name] * value for name, value in terms.items()), weight.new_zeros(()))
         return {**terms, "loss": loss}
+
+    def _counts(self, members: Tensor, weight: Tensor) -> Tensor:
+        """``[batch, target]``: ``weight``, times the mean over a target's stems of how much they count."""
+        if not self._loss.stems:
+            return weight
+        of_sums = (members * members.new_tensor(self._loss.stems)).sum(-1)
+        return weight * of_sums / members.sum(-1).clamp(min=1)
 
     @torch.no_grad()
     def measure(self, wave: Tensor, curve: Tensor) -> None:

@@ -116,8 +116,8 @@ class LossSection(_Section):
     """What is made small.
 
     name: "masks" (unbraid.train.loss), "magnitude" (magnitude_loss), "l1" or "mse" (wave_loss); "auto" is what the
-    kind of net asks for. floor, ratio, compressed, shares, loudness: of "masks". stems: how much each counts, 1 if it
-    is not named.
+    kind of net asks for. floor, ratio, compressed, shares, loudness: of "masks". stems: how much each counts,
+    1 if it is not named; not in shares, which are of all stems at once.
     """
 
     name: Literal["auto", "masks", "magnitude", "l1", "mse"] = "auto"

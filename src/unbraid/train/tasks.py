@@ -62,7 +62,7 @@ def task_for(recipe: Recipe, net: Any, song_rate: int) -> nn.Module:
     """``net`` and its loss as one module, so that whatever wraps it (DDP) sees one forward."""
     if isinstance(net, CompactWords):
         words = recipe.words
-        return WordsTask(net, _mask_loss(recipe.loss), Settings(every=words.every), words.weight)
+        return WordsTask(net, _mask_loss(recipe.loss, net.config.stems), Settings(every=words.every), words.weight)
     task = _task(recipe.loss, net, song_rate)
     return Penalized(task, net, recipe.loss.svd) if recipe.loss.svd.penalty else task
 
@@ -76,7 +76,7 @@ def _task(loss: LossSection, net: Any, song_rate: int) -> nn.Module:
     shaper, weights = Shaper(song_rate, spec.rate, spec.channels), _stem_weights(loss, spec.stems)
     match kind:
         case "masks":
-            return MaskTask(net, _mask_loss(loss))
+            return MaskTask(net, _mask_loss(loss, spec.stems))
         case "magnitude":
             return MagnitudeTask(net, shaper, weights)
         case "l1" | "mse":
@@ -84,8 +84,9 @@ def _task(loss: LossSection, net: Any, song_rate: int) -> nn.Module:
             return WaveTask(net, shaper, kind, weights, normalize=normalize, edge=_edge(net))
 
 
-def _mask_loss(loss: LossSection) -> MaskLoss:
-    return MaskLoss(loss.floor, loss.ratio, loss.compressed, loss.shares, loss.loudness)
+def _mask_loss(loss: LossSection, stems: Sequence[str]) -> MaskLoss:
+    counts = tuple(_stem_weights(loss, stems).tolist())
+    return MaskLoss(loss.floor, loss.ratio, loss.compressed, loss.shares, loss.loudness, counts)
 
 
 def _stem_weights(loss: LossSection, stems: Sequence[str]) -> Tensor:
