@@ -38,6 +38,20 @@ def test_the_runtime_gives_what_the_rounded_net_gives(net: Compact, tmp_path: Pa
     assert json.loads((tmp_path / "out" / "small.json").read_text())["licence"] == "CC0"
 
 
+@pytest.mark.parametrize("pieces", [0, 1, 5])
+def test_a_graph_takes_pieces_of_any_length_that_its_facts_name(net: Compact, tmp_path: Path, pieces: int) -> None:
+    """It was traced at the longest; a shorter one must not be padded to that, nor be answered for otherwise."""
+    export.export(net, tmp_path / "out", "small", {})
+    separator = load(read_facts(tmp_path / "out" / "small.json"))
+    spec = separator.spec
+    assert (spec.segment, spec.shortest, spec.multiple) == (64 * 31, 64 * 7, 2 * 64)
+    assert spec == net.spec("small"), "torch cuts a song as the graph does"
+    mix = torch.randn(2, 2, spec.shortest + pieces * spec.multiple)
+    with torch.no_grad():
+        expected = rounded(net)(mix).numpy()
+    np.testing.assert_allclose(separator(mix.numpy()).stems, expected, atol=2e-4)
+
+
 def test_a_graph_that_disagrees_is_not_written(net: Compact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export, "_agreement_db", lambda *_: 79.0)
     with pytest.raises(ModelError, match="79 dB"):

@@ -26,7 +26,7 @@ from unbraid.errors import Cancelled, ModelError
 from unbraid.query.sounds import home, sounds
 from unbraid.signal import Samples
 
-MOST_CHUNKS = 24
+MOST_CHUNKS = 16
 """Of a long song so many pieces are heard, spread evenly over it."""
 
 

@@ -37,7 +37,7 @@ _SILENCE = 1e-8  # of full scale: below it a segment's level is no longer normal
 class CompactConfig:
     """All that shapes the net; JSON values only.
 
-    segment: samples of one piece, a multiple of ``hop``; ``segment / hop + 1`` frames must be even.
+    segment: samples of one piece, at most; a multiple of ``hop``; ``segment / hop + 1`` frames must be even.
     bands: (count, width in pooled bins, STFT bins pooled into one) from the bottom up.
     width: channels of a token. blocks: what each looks at, "far", or a number n: near, at a distance of n tokens.
     hidden: of the LSTM in each direction. near: hidden size of the MLP over neighbouring tokens; alike: how many
@@ -49,7 +49,7 @@ class CompactConfig:
     channels: int = 2
     n_fft: int = 4096
     hop: int = 1024
-    segment: int = 343 * 1024
+    segment: int = 517 * 1024
     bands: tuple[tuple[int, int, int], ...] = (
         (8, 6, 1),
         (8, 12, 1),
@@ -200,6 +200,7 @@ class Compact(nn.Module):
 
     def spec(self, name: str) -> Spec:
         config = self.config
+        hops = config.segment // config.hop
         return Spec(
             name=name,
             rate=config.rate,
@@ -208,7 +209,10 @@ class Compact(nn.Module):
             segment=config.segment,
             scale_equivariant=True,
             silence_exact=True,
-            overlap=0.1,
+            overlap=0.07,
+            # Frames, one more than hops, must be even; and the end of a song is heard with what was before it.
+            shortest=(hops // 4 | 1) * config.hop,
+            multiple=_FRAMES * config.hop,
         )
 
     @torch.no_grad()

@@ -28,7 +28,7 @@ from unbraid.runtime import onnx as onnx_runtime
 from unbraid.runtime.facts import LAYOUT, read_facts
 from unbraid.spec import Spec
 from unbraid.train import checkpoint
-from unbraid.train.graphs import ratio_db
+from unbraid.train.graphs import OPEN, ratio_db
 from unbraid.train.recipe_file import parse
 from unbraid.train.start import Net, rebuilt, registered_name, save_weights
 from unbraid.train.storing import rounded, stored
@@ -92,6 +92,8 @@ def export(net: Net, folder: Path, name: str, facts: Mapping[str, Any]) -> float
 
 
 def _trace(net: Net, example: Tensor, path: Path) -> None:
+    # Of other nets than the compact one nobody asked yet for pieces of any length.
+    axes = OPEN if isinstance(net, Compact) else {0: "batch"}
     with warnings.catch_warnings():
         # The newer exporter unrolls LSTM layers; the older one writes them as one node each and warns of its age.
         warnings.simplefilter("ignore")
@@ -101,7 +103,7 @@ def _trace(net: Net, example: Tensor, path: Path) -> None:
             str(path),
             input_names=["stft"],
             output_names=["mask"],
-            dynamic_axes={"stft": {0: "batch"}, "mask": {0: "batch"}},
+            dynamic_axes={"stft": axes, "mask": axes},
             opset_version=_OPSET,
             dynamo=False,
         )
@@ -127,6 +129,7 @@ def _facts(net: Net, spec: Spec, sha256: str) -> dict[str, Any]:
         "channels": spec.channels,
         "stems": list(spec.stems),
         "segment": spec.segment,
+        **({"lengths": _lengths(spec)} if isinstance(net, Compact) else {}),
         "front": "stft",
         "answer": "mask",
         "layout": LAYOUT,
@@ -140,6 +143,11 @@ def _facts(net: Net, spec: Spec, sha256: str) -> dict[str, Any]:
         "overlap": spec.overlap,
         "embedding": spec.embedding,
     }
+
+
+def _lengths(spec: Spec) -> dict[str, int]:
+    """What it may be given, as :mod:`unbraid.runtime.facts` reads it."""
+    return {"segment": spec.segment, "first": spec.shortest, "step": spec.multiple}
 
 
 def _pooled(net: Net) -> list[list[int]]:
