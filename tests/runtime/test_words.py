@@ -4,6 +4,7 @@ import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from unbraid.runtime.facts import read_facts
 from unbraid.runtime.graph import GraphSeparator
 from unbraid.runtime.words import Run, once_asked
 from unbraid.signal import Samples
+from unbraid.train.storing import rounded
 
 LENGTH = 128 * 31
 
@@ -60,6 +62,22 @@ def test_the_graphs_answer_as_torch_does(separator: GraphSeparator) -> None:
     assert mask.shape[0] == 2
     energy = np.square(answer.asked).sum((1, 2, 3))
     assert (energy > 0).all() and (energy < np.square(answer.stems[:, 3]).sum((1, 2))).all(), "no louder than its stem"
+
+
+@pytest.mark.parametrize("runtime", [onnx, openvino], ids=["onnx", "openvino"])
+@pytest.mark.parametrize("hops", [7, 9, 31])
+def test_pieces_of_any_length_are_answered_as_by_torch(graph: Path, runtime: ModuleType, hops: int) -> None:
+    """The graphs were traced at one length: nothing in them may know it."""
+    net, head = (rounded(each) for each in nets())
+    given, query = mix(2)[..., : 128 * hops], queries([[0, 0, 0, 1], [1, 1, 1, 1]], 2)
+    answer = runtime.load(read_facts(graph.with_suffix(".json")))(given, query)
+    with torch.no_grad():
+        stems = net(torch.from_numpy(given)).numpy()
+        tokens = net.trunk(net.stft(torch.from_numpy(given)))
+        presence = [head(tokens, torch.from_numpy(query[:, number]))[1].sigmoid().numpy() for number in range(2)]
+    np.testing.assert_allclose(answer.stems, stems, atol=1e-3)
+    np.testing.assert_allclose(answer.presence, np.stack(presence, 1), atol=1e-3)
+    assert answer.asked.shape == (2, 2, 2, 128 * hops)
 
 
 def test_several_stems_may_be_asked_at_once(separator: GraphSeparator) -> None:

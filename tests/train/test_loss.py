@@ -59,19 +59,21 @@ def test_a_sum_of_stems_is_asked_of_the_sum_of_their_masks(spectra: torch.Tensor
 
 
 def test_stems_count_as_much_as_the_recipe_says(tmp_path: Path) -> None:
-    """The loss of all stems is that of each alone, weighed; a stem of weight 0 teaches nothing."""
+    """A sum of stems counts as their mean; what a batch lacks makes the rest of it no heavier."""
     net = build(recipe(tmp_path / "songs"))
-    wave = torch.randn(1, 4, 2, 64 * 31)
-    given = (wave, torch.ones(1, 4, 129), torch.eye(4)[None], torch.ones(1, 4))
+    wave, still = torch.randn(1, 4, 2, 64 * 31), torch.ones(1, 4, 129)
 
-    def error(*stems: float) -> float:
-        terms = MaskTask(net, MaskLoss(stems=stems))(*given)
-        assert set(terms) == {"log_error", "compressed", "loss"}
+    def error(*stems: float, weight: torch.Tensor, members: torch.Tensor) -> float:
+        terms = MaskTask(net, MaskLoss(stems=stems))(wave, still, members[None], weight[None])
         return terms["loss"].item()
 
-    alone = [error(*(float(place == each) for place in range(4))) for each in range(4)]
-    assert error(3, 1, 0, 0) == pytest.approx((3 * alone[0] + alone[1]) / 4, rel=1e-4)
-    assert error() == error(1, 1, 1, 1) == pytest.approx(sum(alone) / 4, rel=1e-4)
+    for members in (torch.eye(4), torch.tensor([[1.0, 0, 0, 0], [0, 1, 1, 0], [0, 0, 0, 1], [0, 0, 0, 0]])):
+        there = members.amax(1)
+        alone = [error(weight=row, members=members) for row in torch.diag(there)[: int(there.sum())]]
+        counts = [float((row * torch.tensor([3.0, 1.0, 0.0, 0.0])).sum() / row.sum()) for row in members[: len(alone)]]
+        wanted = sum(count * each for count, each in zip(counts, alone, strict=True)) / len(alone)
+        assert error(3, 1, 0, 0, weight=there, members=members) == pytest.approx(wanted, rel=1e-4)
+        assert error(1, 1, 1, 1, weight=there, members=members) == error(weight=there, members=members)
 
 
 def test_the_task_measures_what_the_waves_are(tmp_path: Path) -> None:

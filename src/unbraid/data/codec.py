@@ -38,13 +38,20 @@ class Codec:
 
 
 def draw_codec(rng: Generator, names: tuple[str, ...], kbps: tuple[float, float]) -> Codec:
-    """One of ``names`` at a bit rate within ``kbps``, every doubling as likely; UsageError for an unknown name."""
-    unknown = set(names) - set(CODECS)
-    if unknown or not names:
-        raise UsageError(f"codecs are {', '.join(names) or 'none'}; known are {', '.join(CODECS)}")
+    """One of ``names`` at a bit rate within ``kbps``, every doubling as likely; see :func:`check_codecs`."""
+    check_codecs(names, kbps)
     name = names[int(rng.integers(len(names)))]
     rate = float(np.exp(rng.uniform(*np.log(kbps))))
     return Codec(name, min(_MP3_KBPS, key=lambda each: abs(each - rate)) if name == "mp3" else round(rate))
+
+
+def check_codecs(names: tuple[str, ...], kbps: tuple[float, float]) -> None:
+    """UsageError for an unknown codec, none at all, or bit rates that are no range."""
+    unknown = set(names) - set(CODECS)
+    if unknown or not names:
+        raise UsageError(f"codecs are {', '.join(names) or 'none'}; known are {', '.join(CODECS)}")
+    if len(kbps) != 2 or not 0 < kbps[0] <= kbps[1]:
+        raise UsageError(f"codec_kbps is {list(kbps)}; give the lowest bit rate, above 0, and the highest")
 
 
 def through_codec(wave: Samples, codec: Codec, rate: int) -> Samples:

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.random import Generator
 
-from unbraid.data.codec import CODECS, Codec, draw_codec, through_codec
-from unbraid.data.effects import Chain, draw_chain, through_effects
+from unbraid.data.codec import CODECS, Codec, check_codecs, draw_codec, through_codec
+from unbraid.data.effects import Chain, check_names, draw_chain, through_effects
 from unbraid.data.tracks import Part, Song, read_part, scan
 from unbraid.data.tracks.naming import USUAL, Naming
 from unbraid.data.tracks.write import SongFolder
@@ -45,6 +46,9 @@ class Settings:
                 raise UsageError(f"{name} is {value}; it is a chance, from 0 to 1")
         if self.copies < 1:
             raise UsageError(f"copies is {self.copies}; it must be 1 or more")
+        # Whatever draws would find, but only once they draw it.
+        check_names(self.effects)
+        check_codecs(self.codecs, self.codec_kbps)
 
 
 USUAL_SETTINGS = Settings()
@@ -63,35 +67,41 @@ def effected(
     """Write ``settings.copies`` changed songs for every song of ``data``'s ``split`` to ``out/split``.
 
     Returns the folders. A song depends on its original's place among the songs by name, the copy's number and the seed;
-    one that is there already is kept. ``on_step`` hears a sentence for every song. UsageError if there are no songs.
+    one that is there already is kept. ``on_step`` hears a sentence for every song. UsageError if there are no songs, or
+    if they lie in ``out``, where the new ones would be taken for originals the next time.
     """
     tell = on_step or (lambda line: None)
+    if out.resolve() == data.resolve():
+        raise UsageError(f"{out}: is where the songs come from; give another folder for the new ones")
     songs = scan(data, split, lambda error: tell(f"left out: {error}"), naming, cache)
     if not songs:
         raise UsageError(f"{data}: has no songs with known stems in {split}; see docs/data.md for the layouts")
     made = []
     for number, song in enumerate(songs):
         for copy in range(settings.copies):
-            folder = out / split / f"{song.id}-effects{copy}"
+            folder = out / split / f"{song.folder.name}-effects{copy}"
             if not folder.exists():
-                _make(folder, song, settings, np.random.default_rng([seed, number, copy]))
+                _make(folder, song, settings, [seed, number, copy])
             made.append(folder)
             tell(f"{len(made)}/{len(songs) * settings.copies} {folder.name}")
     return made
 
 
-def _make(folder: Path, song: Song, settings: Settings, rng: Generator) -> None:
+def _make(folder: Path, song: Song, settings: Settings, seed: list[int]) -> None:
+    rng = np.random.default_rng(seed)
     chains = [_chain(part, settings, rng) for part in song.parts]
     coded = rng.random() < settings.codec_chance
     codec = draw_codec(rng, settings.codecs, settings.codec_kbps) if coded else None
-    waves = [_changed(song, part, chain, codec) for part, chain in zip(song.parts, chains, strict=True)]
-    # Parts are kept as 16 bits: what rose above full scale turns all of the song down, lest the balance change.
-    gain = np.float32(1 / max(1.0, *(float(np.abs(wave).max(initial=0)) for wave in waves)))
+    changed = [partial(_changed, song, part, chain, codec) for part, chain in zip(song.parts, chains, strict=True)]
+    # Parts are kept as 16 bits: what rose above full scale turns all of the song down, lest the balance change. Each
+    # part is made twice for that, since all of a long song's at once are too many for the memory.
+    gain = np.float32(1 / max(1.0, *(float(np.abs(make()).max(initial=0)) for make in changed)))
     with SongFolder(folder, song.rate) as out:
-        for number, (part, chain, wave) in enumerate(zip(song.parts, chains, waves, strict=True)):
+        for number, (part, chain, make) in enumerate(zip(song.parts, chains, changed, strict=True)):
             name = f"{number:02d}-{part.path.stem}.wav"
-            out.add(name, wave * gain, part.stems, part.label, part.words, effects=_told(chain))
-        out.finish(song.kind, source=song.id, codec=None if codec is None else asdict(codec))
+            out.add(name, make() * gain, part.stems, part.label, part.words, effects=_told(chain))
+        coded_by = None if codec is None else asdict(codec)
+        out.finish(song.kind, source=song.id, codec=coded_by, seed=seed, settings=asdict(settings))
 
 
 def _chain(part: Part, settings: Settings, rng: Generator) -> Chain | None:

@@ -69,9 +69,7 @@ def draw_chain(rng: Generator, stems: Collection[str], names: Collection[str] = 
     None if none suits. UsageError for a name that is not there.
     """
     known = presets()
-    unknown = set(names) - known.keys()
-    if unknown:
-        raise UsageError(f"effects are {', '.join(sorted(unknown))}; known are {', '.join(known)}")
+    check_names(names)
     fitting = [known[name] for name in (names or known) if known[name].stems.issuperset(stems)]
     if not fitting or not stems:
         return None
@@ -79,6 +77,13 @@ def draw_chain(rng: Generator, stems: Collection[str], names: Collection[str] = 
     return tuple(
         (plugin, tuple((name, float(rng.uniform(*span))) for name, span in numbers)) for plugin, numbers in preset.chain
     )
+
+
+def check_names(names: Collection[str]) -> None:
+    """UsageError for the name of a preset that is not there."""
+    unknown = set(names) - presets().keys()
+    if unknown:
+        raise UsageError(f"effects are {', '.join(sorted(unknown))}; known are {', '.join(presets())}")
 
 
 def through_effects(wave: Samples, chain: Chain, rate: int) -> Samples:

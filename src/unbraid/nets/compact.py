@@ -74,6 +74,8 @@ class CompactConfig:
         assert self.channels == 2, "mid, side and correlation need two channels"
         assert self.near >= 1 and self.alike >= 1, f"near is {self.near}, alike {self.alike}; both must be 1 or more"
         count = sum(count for count, _, _ in self.bands)
+        hops = self.segment / self.hop
+        assert hops % 2 == 1, f"segment is {hops:g} hops; it must be an odd number of them, for frames in pairs"
         assert count % self.alike == 0, f"{count} bands do not part into groups of {self.alike} alike"
 
 
@@ -210,7 +212,7 @@ class Compact(nn.Module):
             scale_equivariant=True,
             silence_exact=True,
             overlap=0.07,
-            # Frames, one more than hops, must be even; and the end of a song is heard with what was before it.
+            # Frames, one more than hops, must be even; and the end of a song is heard with some of what was before it.
             shortest=(hops // 4 | 1) * config.hop,
             multiple=_FRAMES * config.hop,
         )

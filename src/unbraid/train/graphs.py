@@ -54,10 +54,10 @@ class HeadGraph(nn.Module):
         return mask, logit.sigmoid()
 
 
-def examples(net: Compact, head: QueryHead) -> tuple[Tensor, Tensor, Tensor]:
-    """Noise of the graphs' input shapes: a spectrum, its tokens, a query."""
+def examples(net: Compact, head: QueryHead, samples: int | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    """Noise of the graphs' input shapes, for a piece of ``samples`` or a segment: a spectrum, its tokens, a query."""
     config, generator = net.config, torch.Generator().manual_seed(0)
-    frames = 1 + config.segment // config.hop
+    frames = 1 + (samples or config.segment) // config.hop
     stft = torch.randn(1, config.channels, 2, frames, config.n_fft // 2 + 1, generator=generator)
     # A text's vector is of length one; it is asked of all stems.
     query = torch.ones(1, head.query_size)

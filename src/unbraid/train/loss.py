@@ -79,7 +79,8 @@ class MaskTask(nn.Module):
     def terms(self, stems: Tensor, products: Products, members: Tensor, weight: Tensor) -> dict[str, Tensor]:
         """The total under "loss", and its terms, of the stems' masks ``[batch, stem, channel, frame, bin]``."""
         masks, kinds, counts, terms = target_masks(stems, members), self._loss, self._counts(members, weight), {}
-        total = counts.sum().clamp(min=1e-6)
+        # Not the sum of the counts, beside which one quiet stem alone in a batch would count in full.
+        total = weight.sum() * (sum(kinds.stems) / len(kinds.stems) if kinds.stems else 1)
         # What counts for nothing is not computed: each is a pass or more over all bins, there and back.
         if kinds.ratio:
             terms["log_error"] = (log_error(masks, products, kinds.floor) * counts).sum() / total
@@ -95,7 +96,8 @@ class MaskTask(nn.Module):
         """``[batch, target]``: ``weight``, times the mean over a target's stems of how much they count."""
         if not self._loss.stems:
             return weight
-        of_sums = (members * members.new_tensor(self._loss.stems)).sum(-1)
+        of_sums = torch.stack([part * count for part, count in zip(members.unbind(-1), self._loss.stems, strict=True)])
+        of_sums = of_sums.sum(0)
         return weight * of_sums / members.sum(-1).clamp(min=1)
 
     @torch.no_grad()

@@ -85,7 +85,9 @@ def _task(loss: LossSection, net: Any, song_rate: int) -> nn.Module:
 
 
 def _mask_loss(loss: LossSection, stems: Sequence[str]) -> MaskLoss:
-    counts = tuple(_stem_weights(loss, stems).tolist())
+    counts = tuple(_stem_weights(loss, stems).tolist()) if loss.stems else ()
+    if counts and not (loss.ratio or loss.compressed):
+        raise UsageError("loss.stems is given, but shares are of all stems at once; also set loss.ratio or compressed")
     return MaskLoss(loss.floor, loss.ratio, loss.compressed, loss.shares, loss.loudness, counts)
 
 

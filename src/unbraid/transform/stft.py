@@ -211,7 +211,7 @@ def _overlap_add(pieces: Samples, out: Samples) -> None:
 
 @lru_cache(maxsize=8)
 def _window_power(n_fft: int, hop: int, frames: int) -> Samples:
-    """What the squared windows of ``frames`` frames add up to, ``[time]``; all chunks of a song have as many."""
+    """What the squared windows of ``frames`` frames add up to, ``[time]``; most chunks of a song have as many."""
     power = np.zeros((frames + n_fft // hop - 1, hop), np.float32)
     _overlap_add(np.broadcast_to(np.square(hann(n_fft)), (frames, n_fft)), power)
     least: Samples = np.maximum(power.reshape(-1), np.float32(1e-8))
