@@ -24,6 +24,11 @@ Kept = Annotated[
     typer.Option("--cache", metavar="DIR", help="Where findings are kept.  [default: DIR/.unbraid]"),
 ]
 
+Out = Annotated[Path, typer.Argument(metavar="OUT", help="New songs go to OUT/SPLIT; those there are kept.")]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed and songs give the same new songs.")]
+Split = Annotated[str, typer.Option(help="train, valid or test.")]
+Changes = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting of docs/data.md.")]
+
 
 @app.command("check")
 def check(
@@ -75,13 +80,11 @@ def prepare(folder: Folder, stems: Names = None, cache: Kept = None) -> int:
 @app.command("automix")
 def automix(
     folder: Folder,
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="New songs go to OUT/SPLIT; those there are kept.")],
+    out: Out,
     copies: Annotated[int, typer.Option(min=1, help="New songs for each song.")] = 6,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed and songs give the same new songs.")] = 0,
-    split: Annotated[str, typer.Option(help="train, valid or test.")] = "train",
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting of docs/data.md.")
-    ] = None,
+    seed: Seed = 0,
+    split: Split = "train",
+    settings: Changes = None,
     stems: Names = None,
     cache: Kept = None,
 ) -> None:
@@ -97,13 +100,11 @@ def automix(
 @app.command("effects")
 def effects(
     folder: Folder,
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="New songs go to OUT/SPLIT; those there are kept.")],
+    out: Out,
     copies: Annotated[int, typer.Option(min=1, help="New songs for each song.")] = 1,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed and songs give the same new songs.")] = 0,
-    split: Annotated[str, typer.Option(help="train, valid or test.")] = "train",
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting of docs/data.md.")
-    ] = None,
+    seed: Seed = 0,
+    split: Split = "train",
+    settings: Changes = None,
     stems: Names = None,
     cache: Kept = None,
 ) -> None:
@@ -127,9 +128,7 @@ def absent(
     songs: Annotated[
         Path | None, typer.Option(metavar="OUT", help="Also write the excerpts to OUT/train, to train on.")
     ] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any setting of docs/data.md.")
-    ] = None,
+    settings: Changes = None,
     seed: Annotated[int, typer.Option(min=0, help="Of what the detector learns from.")] = 0,
 ) -> None:
     """List excerpts in which a source is silent (Défossez et al. 2019); they teach together with a known stem."""
