@@ -2,19 +2,20 @@
 
     python -m bench.words MODEL ROOT [--split valid] [--songs 20] [--seconds 12] [--json FILE]
 
-MODEL is a name or a graph; ROOT a folder of songs with labelled parts (``unbraid studio``). For each song a piece from
-its middle is taken apart once and asked for every sound that it has, by its name and by held-out words, of its stem and
-of the mix, and for some that it lacks. Figures: SDR, 10 log10(|target|^2 / |target - answer|^2) in dB over the piece,
-median over songs: of the better of silence (0 dB) and the best-scaled mix, of the answers, and of the ideal ratio mask.
-Sounds below -30 dB of the mix are left out. The last lines are means over sounds, and how well presence tells present
-from absent (the area under the ROC curve).
+MODEL is a name or a graph; ROOT a folder of songs with labelled parts (``unbraid studio``), of which those with rare
+sounds are taken first. For each song a piece from its middle is taken apart once and asked for every sound that it has,
+by its name and by held-out words, of its stem and of the mix, and for some that it lacks. Figures: SDR,
+10 log10(|target|^2 / |target - answer|^2) in dB over the piece, median over songs: of the better of silence (0 dB) and
+the best-scaled mix, of the answers, and of the ideal ratio mask. Sounds below -30 dB of the mix are left out. The last
+lines are means over sounds, and how well presence tells present from absent (the area under the ROC curve).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +87,22 @@ def questions(model: Model, song: Labelled, names: list[str], seed: int) -> dict
     return asked
 
 
+def chosen(songs: Sequence[Labelled], count: int) -> list[Labelled]:
+    """``count`` of ``songs``: for each sound, the rarest first, one that has it, then others in their order.
+
+    Which songs they are depends on their labels alone. So a sound that one song in a hundred has is in the table.
+    """
+    # A song of one or two parts leaves nothing to take apart.
+    able = [song for song in songs if len(song.parts) > 2]
+    counts = Counter(name for song in able for name in song.present)
+    taken: list[Labelled] = []
+    for name in sorted(counts, key=lambda name: (counts[name], name)):
+        if len(taken) < count and not any(name in song.present for song in taken):
+            taken.append(next(song for song in able if name in song.present))
+    others = [song for song in able if song not in taken]
+    return sorted([*taken, *others[: count - len(taken)]], key=able.index)
+
+
 def judge(model: Model, song: Labelled, seconds: float, seed: int, rows: dict[str, dict[str, list[float]]]) -> None:
     """Add a song's figures to ``rows``: sound -> column -> values; presence under "presence" and "absence"."""
     mix, targets = piece(song, seconds)
@@ -151,9 +168,8 @@ def main() -> None:
     options = parser.parse_args()
     model = load(options.model)
     rows: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    # A song of one or two parts leaves nothing to take apart.
-    songs = [song for song in labelled(scan(options.root, options.split)) if len(song.parts) > 2]
-    for seed, song in enumerate(songs[: options.songs]):
+    songs = chosen(labelled(scan(options.root, options.split)), options.songs)
+    for seed, song in enumerate(songs):
         judge(model, song, options.seconds, seed, rows)
     print("\n".join(table(rows)))
     if options.json:

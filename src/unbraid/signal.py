@@ -15,6 +15,10 @@ Samples = NDArray[np.float32]
 """float32 samples; the last axis is time, full scale is 1.0. One piece of audio is ``[channel, time]``."""
 
 
+LOUDEST = 2.0**20
+"""120 dB above full scale: what is louder is no sound, but another kind of number read as one."""
+
+
 def as_samples(values: object) -> Samples:
     """Return ``values`` as float32 ``[channel, time]``; a plain ``[time]`` becomes one channel.
 
@@ -30,6 +34,19 @@ def as_samples(values: object) -> Samples:
     return np.ascontiguousarray(array, dtype=np.float32)
 
 
+def check_rate(rate: int) -> None:
+    """Raises UsageError for what is no sample rate."""
+    if not isinstance(rate, int | np.integer) or rate <= 0:
+        raise UsageError(f"rate is {rate!r} Hz; it must be a positive whole number")
+
+
+def check_sound(samples: Samples) -> None:
+    """Raises UsageError for samples that are not numbers, or too large to be sound."""
+    loudest = max(float(samples.max(initial=0)), -float(samples.min(initial=0)))  # NaN if any of them is
+    if not loudest < LOUDEST:
+        raise UsageError(f"samples reach {loudest:g}; give finite numbers with full scale 1.0")
+
+
 @dataclass(frozen=True)
 class Audio:
     """Samples ``[channel, time]`` in float32 and their rate in Hz."""
@@ -39,8 +56,7 @@ class Audio:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "samples", as_samples(self.samples))
-        if self.rate <= 0:
-            raise UsageError(f"rate is {self.rate} Hz; it must be positive")
+        check_rate(self.rate)
 
     @property
     def channels(self) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -18,7 +20,7 @@ from unbraid.api.manifest import Report
 from unbraid.audio.read import open_audio
 from unbraid.audio.tags import Tags, read_tags
 from unbraid.audio.write import write_audio
-from unbraid.errors import AudioError, Cancelled, UsageError
+from unbraid.errors import AudioError, Cancelled, OutputError, UsageError
 from unbraid.signal import Samples
 
 
@@ -237,3 +239,48 @@ def test_the_picture_is_drawn(tmp_path: Path, toy_model: Model) -> None:
     song, out = write_song(tmp_path / "song.wav", noise(0.5)), tmp_path / "out"
     do(song, toy_model, out, plot=True)
     assert (out / "toy" / "song" / "picture.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_run_that_is_stopped_among_its_files_leaves_no_manifest(
+    tmp_path: Path, toy_model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    song, out = write_song(tmp_path / "song.wav", noise(0.2)), tmp_path / "out"
+    do(song, toy_model, out)
+
+    move = Path.replace
+
+    def stop(self: Path, target: Path) -> Path:
+        if self.name == "unbraid.json":
+            raise KeyboardInterrupt
+        return move(self, target)
+
+    with monkeypatch.context() as stopped:
+        stopped.setattr(Path, "replace", stop)
+        with pytest.raises(KeyboardInterrupt):
+            do(song, toy_model, out, seed=1)
+    assert not do(song, toy_model, out).skipped, "the files are those of the run that was stopped"
+
+
+def test_rates_too_low_for_loudness_have_none(tmp_path: Path, toy_model: Model) -> None:
+    song = write_song(tmp_path / "song.wav", noise(1.0, 2000), 2000)
+    report = do(song, toy_model, tmp_path / "out")
+    assert all(entry.lufs is None and entry.peak_dbfs is not None for entry in report.stems.values())
+
+
+def test_a_disk_without_room_is_told_before_the_work(
+    tmp_path: Path, toy_model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    song = write_song(tmp_path / "song.wav", noise(0.5))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2 * 22_050 * 2 * 4 - 1))
+    with pytest.raises(OutputError, match="out: the stems need 0 MiB"):
+        do(song, toy_model, tmp_path / "out")
+    assert do(song, toy_model, tmp_path / "out", stems=("vocals",)).stems
+
+
+def test_samples_too_large_for_sound_become_silence(tmp_path: Path, toy_model: Model) -> None:
+    samples = noise(0.2)
+    samples[:, 100] = 1e30
+    song = write_song(tmp_path / "song.wav", samples, subtype="FLOAT")
+    report = do(song, toy_model, tmp_path / "out", depth="float32")
+    assert any("2 samples that cannot be sound" in warning for warning in report.warnings)
+    assert np.abs(files(report, tmp_path / "out")["vocals"]).max() <= 1

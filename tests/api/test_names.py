@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unbraid.api.names import check_template, find_songs, stem_path, track_names
+from unbraid.api.names import check_apart, check_template, find_songs, name_beside, stem_path, track_names
 from unbraid.api.options import TEMPLATE
 from unbraid.errors import AudioError, UsageError
 
@@ -60,8 +60,50 @@ def test_no_track_name_leaves_the_folder_or_is_too_long(track: str, template: st
 
 
 @pytest.mark.parametrize(
-    "template", ["{track}.{ext}", "{stem}/{nosuch}", "/abs/{stem}.{ext}", "../{stem}.{ext}", "{stem", "{stem.x}"]
+    "template",
+    [
+        "{track}.{ext}",
+        "{stem}/{nosuch}",
+        "/abs/{stem}.{ext}",
+        "../{stem}.{ext}",
+        "{stem",
+        "{stem.x}",
+        "{stem:d}",
+        "{stem!r}",
+    ],
 )
 def test_impossible_templates_are_refused(template: str) -> None:
     with pytest.raises(UsageError, match="template"):
         check_template(template)
+
+
+def test_results_are_no_songs(tmp_path: Path) -> None:
+    results = ("separated/compact/a/vocals.wav", "other/compact/a/vocals.wav", "other/compact/a/unbraid.json")
+    for name in ("a.mp3", "sub/b.mp3", *results):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    found = [path.relative_to(tmp_path).as_posix() for path in find_songs([tmp_path], tmp_path / "separated")]
+    assert found == ["a.mp3", "sub/b.mp3"]
+    assert find_songs([tmp_path / "separated"], tmp_path / "separated"), "what is named is taken"
+
+
+def test_names_that_are_one_on_the_disk_are_told_apart() -> None:
+    songs = [Path("a/s.wav"), Path("a/s.flac"), Path("a/a - s (2).wav"), Path("x\\y.wav"), Path("x_y.wav")]
+    places = {str(stem_path(TEMPLATE, "m", track, "vocals", "wav")).casefold() for track in track_names(songs)}
+    assert len(places) == 5
+    long = [Path("d") / ("n" * 250 + end) for end in (".wav", ".mp3", ".ogg")]
+    assert len({stem_path(TEMPLATE, "m", track, "vocals", "wav") for track in track_names(long)}) == 3
+
+
+def test_stems_of_a_track_with_a_long_name_stay_apart() -> None:
+    names = {stem_path("{track}-{stem}.{ext}", "m", "n" * 255, stem, "wav").name for stem in ("vocals", "drums")}
+    assert len(names) == 2 and all(len(name) <= 255 for name in names)
+    assert len(name_beside("n" * 255, ".unbraid.json")) == 255
+
+
+def test_a_template_that_writes_two_songs_to_one_place_is_refused() -> None:
+    songs = [Path("a.wav"), Path("b.wav")]
+    with pytest.raises(UsageError, match=r"b\.wav over a\.wav; put \{track\} into it"):
+        check_apart([Path("vocals.wav"), Path("Vocals.wav")], songs, "{stem}.{ext}")
+    check_apart([Path("a/vocals.wav"), Path("b/vocals.wav")], songs, TEMPLATE)

@@ -49,11 +49,21 @@ def test_no_samples_give_empty_stems(toy_model: unbraid.api.Model) -> None:
         (np.zeros((2, 10), np.int16), "int16"),
         (np.zeros((2, 3, 10)), "shape"),
         (np.zeros((6, 10)), "6 channels"),
+        (np.full((2, 10), np.nan), "finite numbers"),
+        (np.full((2, 10), 1e30), "finite numbers"),
     ],
 )
 def test_what_is_no_audio_is_refused(toy_model: unbraid.api.Model, samples: np.ndarray, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         toy_model.separate(samples, 44_100)
+
+
+def test_what_is_no_rate_is_refused(toy_model: unbraid.api.Model) -> None:
+    for rate in (0, 22_050.0, "44100"):
+        with pytest.raises(UsageError, match="positive whole number"):
+            toy_model.separate(noise(0.1), rate)  # type: ignore[arg-type]
+        with pytest.raises(UsageError, match="positive whole number"):
+            unbraid.Audio(noise(0.1), rate)  # type: ignore[arg-type]
 
 
 def test_what_is_no_song_is_refused(tmp_path: Path, toy: Path) -> None:
@@ -68,3 +78,10 @@ def test_what_is_no_song_is_refused(tmp_path: Path, toy: Path) -> None:
 def test_a_stop_is_obeyed(toy_model: unbraid.api.Model) -> None:
     with pytest.raises(Cancelled):
         toy_model.separate(noise(1.0), 44_100, stop_asked=lambda: True)
+
+
+def test_one_name_needs_no_list(toy_model: unbraid.api.Model) -> None:
+    mix = noise(0.1)
+    assert list(toy_model.separate(mix, 44100, stems="vocals")) == ["vocals"]
+    assert "the_rest" not in toy_model.separate(mix, 44100, without="vocals")
+    assert list(toy_model.separate(mix, 44100, stems="vocals", without="vocals")) == ["vocals", "no_vocals"]

@@ -162,3 +162,13 @@ def test_what_does_not_fit_is_named(tmp_path: Path) -> None:
     assert "drums.wav" in str(heard[0])
     with pytest.raises(UsageError, match="not a folder"):
         find_songs(tmp_path / "nowhere")
+
+
+def test_a_header_that_promises_more_than_the_file_holds_is_not_believed(tmp_path: Path) -> None:
+    for stem in STEMS:
+        path = tmp_path / "song" / f"{stem}.wav"
+        write(path, noise(5, 1.0))
+        data = path.read_bytes()
+        path.write_bytes(data[:4] + b"\xff\xff\xff\xff" + data[8:40] + b"\xff\xff\xff\xff" + data[44:])
+    (song,) = scan(tmp_path, "train")
+    assert song.samples == RATE

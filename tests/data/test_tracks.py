@@ -8,6 +8,7 @@ import soundfile
 
 from tests.data.songs import BAND, write_song, write_studio
 from unbraid.data.tracks import read_part, read_song, scan
+from unbraid.data.tracks.find import find_songs
 from unbraid.errors import AudioError
 
 
@@ -58,6 +59,43 @@ def test_a_wrong_file_is_named(tmp_path: Path) -> None:
         read_song(song)
     told: list[AudioError] = []
     write_song(tmp_path / "train" / "good", 1)
+    write_song(tmp_path / "valid" / "held", 2)
     (tmp_path / "song").rename(tmp_path / "train" / "bad")
     assert [found.id for found in scan(tmp_path, "train", told.append)] == ["good"]
     assert "song.json" in str(told[0])
+
+
+def test_a_file_shorter_than_its_header_says_is_refused(tmp_path: Path) -> None:
+    """What writes to a pipe states the largest size there is; a copy that was cut short states its own."""
+    song = write_song(tmp_path / "song", 0)
+    path = song / "drums__kick.wav"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-400])
+    with pytest.raises(AudioError, match=r"drums__kick\.wav: is cut short"):
+        read_song(song)
+    path.write_bytes(whole[:40] + b"\xff\xff\xff\xff" + whole[44:])
+    with pytest.raises(AudioError, match=r"drums__kick\.wav: is cut short"):
+        read_song(song)
+
+
+@pytest.mark.parametrize("name", ["val", "validation"])
+def test_songs_of_the_studios_form_have_the_usual_names_of_splits(tmp_path: Path, name: str) -> None:
+    write_studio(tmp_path, train=3, valid=0)
+    write_song(tmp_path / name / "held", 7)
+    assert [song.id for song in scan(tmp_path, "valid")] == ["held"]
+    assert len(scan(tmp_path, "train")) == 3
+
+
+def test_a_tenth_of_the_songs_is_set_aside_where_none_is_for_validation(tmp_path: Path) -> None:
+    write_studio(tmp_path, train=30, valid=0)
+    train, valid = (scan(tmp_path, split) for split in ("train", "valid"))
+    assert 1 <= len(valid) <= 8 and len(train) + len(valid) == 30
+    assert {song.name for song in find_songs(tmp_path)["valid"]} == {song.folder.name for song in valid}
+
+
+def test_what_is_no_description_is_told(tmp_path: Path) -> None:
+    song = write_song(tmp_path / "train" / "bad", 0)
+    for text in ((song / "song.json").read_text().replace("44100", '"fast"').encode(), b"\xff\xfe{"):
+        (song / "song.json").write_bytes(text)
+        with pytest.raises(AudioError, match="does not describe a song"):
+            read_song(song)

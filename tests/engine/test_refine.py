@@ -97,5 +97,21 @@ def test_track_statistics_are_those_of_the_mono_mix() -> None:
 def test_impossible_requests_are_refused() -> None:
     with pytest.raises(UsageError, match="shifts"):
         passes([Member(toy(), (1.0,))], ["stem0"], -1, 0)
+    with pytest.raises(UsageError, match="seed"):
+        passes([Member(toy(), (1.0,))], ["stem0"], 1, -1)
     with pytest.raises(ModelError, match="without a model"):
         passes([Member(toy(shares=(1.0, 1.0)), (1.0, 0.0))], ["stem1"], 0, 0)
+
+
+def test_silence_within_a_song_that_is_normalised_stays_silence() -> None:
+    samples = np.concatenate([noise(400) + 0.1, np.zeros((2, 400), np.float32), noise(400)], 1)
+
+    class Biased(Toy):
+        def __call__(self, mix: Samples, queries: Samples | None = None) -> Separated:
+            return Separated(super().__call__(mix, queries).stems + 0.3)
+
+    separator = Biased(toy(segment=100, normalize="track").spec)
+    out = total(passes([Member(separator, (1.0,))], ["stem0"], 0, 0), samples, 1)
+    # A chunk that begins before the silence ends within it.
+    assert not out[0][:, 500:700].any()
+    assert np.abs(out[0][:, 100:300]).min() > 0

@@ -1,5 +1,6 @@
 """Audio on the disk."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -36,3 +37,9 @@ def test_a_full_disk_is_told() -> None:
     spool._path, spool._channels, spool._length = full, 1, 0
     with full.open("w+b", buffering=0) as spool._file, pytest.raises(OutputError, match="No space left"):
         spool.append(np.ones((1, 10_000), np.float32))
+
+
+def test_systems_without_reading_by_position_do_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "pread")
+    monkeypatch.delattr(os, "pwrite")
+    test_what_is_written_is_read(tmp_path)

@@ -217,3 +217,20 @@ def test_a_full_disk_is_told_and_left_clean(tmp_path: Path, toy: Path) -> None:
         assert not [path for path in disk.rglob("*") if path.is_file()]
     finally:
         subprocess.run(["umount", disk], check=True)
+
+
+def test_a_folder_taken_apart_into_itself_is_not_taken_apart_twice(tmp_path: Path, toy: Path) -> None:
+    write_song(tmp_path / "album" / "a.wav", noise(0.2))
+    for out in ("separated", "separated", "."):
+        run = unbraid(".", "-m", toy, "-o", out, "--json", cwd=tmp_path / "album")
+        assert run.returncode == 0, run.stderr
+        assert [json.loads(line)["song"] for line in run.stdout.splitlines()] == ["a.wav"]
+
+
+def test_a_template_that_would_lose_a_song_is_refused(tmp_path: Path, toy: Path) -> None:
+    for name in ("a.wav", "b.wav"):
+        write_song(tmp_path / name, noise(0.2))
+    run = unbraid("a.wav", "b.wav", "-m", toy, "--filename", "{stem}.{ext}", cwd=tmp_path)
+    assert run.returncode == 2
+    assert "put {track} into it" in run.stderr
+    assert not (tmp_path / "separated").exists()

@@ -34,7 +34,7 @@ def main(source: str, out: str) -> None:
     fields = [field.chunk(workers.count)[workers.rank] for field in load_file(source).values()]
     torch.manual_seed(0)
     workers.backward(task(*fields)["loss"])
-    workers.barrier()
+    workers.broadcast(None)
     if workers.first:
         named = {name: weight for name, weight in net.named_parameters() if weight.grad is not None}
         save_file({name: weight.grad for name, weight in named.items()}, out)

@@ -15,29 +15,36 @@ from unbraid.engine.finish import Mixdown, outputs, render
 from unbraid.engine.source import ArraySource
 from unbraid.engine.store import ArrayStore
 from unbraid.errors import UsageError
-from unbraid.signal import as_samples
+from unbraid.signal import as_samples, check_rate, check_sound
+
+
+def texts(given: str | Sequence[str]) -> tuple[str, ...]:
+    """A single text is one name, not one for each of its letters."""
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def separate_array(
     model: Model,
     samples: object,
     rate: int,
-    stems: Sequence[str],
+    stems: str | Sequence[str],
     way: Way,
     *,
-    ask: Sequence[str] = (),
-    without: Sequence[str] = (),
-    like: Sequence[str] = (),
+    ask: str | Sequence[str] = (),
+    without: str | Sequence[str] = (),
+    like: str | Sequence[str] = (),
     rest: bool = False,
 ) -> Answered:
     """As :meth:`Model.separate`."""
     song = ArraySource(as_samples(samples))
+    check_sound(song.samples)
+    check_rate(rate)
     if song.channels not in (1, 2):
         raise UsageError(f"samples have {song.channels} channels; give mono or stereo, [channel, time]")
-    wanted = tuple(stems) or model.spec.stems
+    wanted = texts(stems) or model.spec.stems
     files = outputs(model.spec.stems, wanted, None, residual=False)
     names = [file.name for file in files]
-    asking = plan_asking(model.spec.stems, names, ask=ask, without=without, like=like, rest=rest)
+    asking = plan_asking(model.spec.stems, names, ask=texts(ask), without=texts(without), like=texts(like), rest=rest)
     taken = take_apart(model, song, rate, wanted, asking, lambda _, channels: ArrayStore(channels, song.length), way)
     mixdown = Mixdown(song, taken.sources, files)
     answer = {}

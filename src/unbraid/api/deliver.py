@@ -11,7 +11,7 @@ import numpy as np
 
 from unbraid.api.ingest import Mix
 from unbraid.api.manifest import NAME, FileReport
-from unbraid.api.names import stem_path
+from unbraid.api.names import name_beside, stem_path
 from unbraid.api.options import Options
 from unbraid.audio.formats import Format
 from unbraid.audio.stem_mp4 import write_stem_mp4
@@ -20,7 +20,7 @@ from unbraid.engine.finish import Mixdown, Output, common_gain, remainder, rende
 from unbraid.engine.progress import StopAsked
 from unbraid.engine.run import cores
 from unbraid.errors import Cancelled, OutputError
-from unbraid.metrics.loudness import Loudness
+from unbraid.metrics.loudness import SLOWEST_HZ, Loudness
 from unbraid.signal import Samples
 
 
@@ -40,7 +40,7 @@ class Job:
     def manifest(self, model: str) -> Path:
         """Beside the stems; named after the track where songs share a folder."""
         shared = "{track}" not in str(Path(self.options.template).parent)
-        return self.out / self.path(model, "stem").with_name(f"{self.track}.{NAME}" if shared else NAME)
+        return self.out / self.path(model, "stem").with_name(name_beside(self.track, f".{NAME}") if shared else NAME)
 
 
 def measure(mixdown: Mixdown, options: Options, asked: list[Output]) -> tuple[float | None, float]:
@@ -113,18 +113,20 @@ class _Heard:
     """Measures what passes through it on its way into a file."""
 
     def __init__(self, rate: int, channels: int, stop_asked: StopAsked) -> None:
-        self._loudness, self._peak, self._stop_asked = Loudness(rate, channels), 0.0, stop_asked
+        self._loudness = Loudness(rate, channels) if rate >= SLOWEST_HZ else None
+        self._peak, self._stop_asked = 0.0, stop_asked
 
     def through(self, samples: Iterator[Samples]) -> Iterator[Samples]:
         for block in samples:
             if self._stop_asked():
                 raise Cancelled("stopped on request")
             self._peak = max(self._peak, float(np.abs(block).max()))
-            self._loudness.push(block)
+            if self._loudness is not None:
+                self._loudness.push(block)
             yield block
 
     def report(self, path: Path, part: Path) -> FileReport:
-        lufs = self._loudness.integrated()
+        lufs = -np.inf if self._loudness is None else self._loudness.integrated()
         return FileReport(
             file=path.as_posix(),
             peak_dbfs=round(20 * float(np.log10(self._peak)), 2) if self._peak else None,
@@ -134,9 +136,15 @@ class _Heard:
 
 
 def publish(moves: list[tuple[Path, Path]]) -> None:
-    """Give finished files their final names; the manifest comes last, so that it never speaks of missing files."""
-    for part, final in dict(moves).items():
+    """Give finished files their final names, the manifest as the last, so that it never speaks of missing files.
+
+    An older one goes first: stopped in between, a run leaves none, and not one that speaks of other files.
+    """
+    for part, final in [(None, moves[-1][1]), *dict(moves).items()]:
         try:
+            if part is None:
+                final.unlink(missing_ok=True)
+                continue
             final.parent.mkdir(parents=True, exist_ok=True)
             part.replace(final)
         except OSError as error:

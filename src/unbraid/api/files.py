@@ -20,12 +20,14 @@ from unbraid.api.options import Options
 from unbraid.api.presence import presence_of
 from unbraid.api.stream import NewStore
 from unbraid.api.way import Way
-from unbraid.api.workdir import workdir
+from unbraid.api.workdir import check_room, workdir
 from unbraid.engine.finish import Mixdown, Output, outputs
 from unbraid.engine.progress import OnProgress, Progress, StopAsked, never
 from unbraid.engine.spool import SpoolFolder
 from unbraid.errors import UsageError
 from unbraid.picture import check_plot, draw
+
+_SAMPLE = 4  # bytes of one that is parked on the disk
 
 
 def separate_file(
@@ -52,7 +54,7 @@ def separate_file(
         return done
     began = time.monotonic()
     with workdir(job.out) as folder, SpoolFolder(folder) as new_store:
-        mixdown, mix, presence = _take_apart(job, model, files, asking, new_store, progress, stop_asked)
+        mixdown, mix, presence = _take_apart(job, model, files, asking, folder, new_store, progress, stop_asked)
         residual_db, gain = measure(mixdown, job.options, asking.outputs)
         files = [*files, *asking.outputs]
         mixdown = Mixdown(mixdown.mix, mixdown.stems, files, gain, job.options.grid, job.options.seed)
@@ -98,16 +100,18 @@ def _take_apart(
     model: Model,
     files: list[Output],
     asking: Asking,
+    folder: Path,
     new_store: NewStore,
     progress: OnProgress | None,
     stop_asked: StopAsked,
 ) -> tuple[Mixdown, Mix, dict[str, float]]:
-    """Decode and separate into stores that ``new_store`` makes; also the presence of what was asked."""
+    """Decode and separate into stores that ``new_store`` makes in ``folder``; also the presence of what was asked."""
     options = job.options
     if progress is not None:
         progress(Progress(0.0, "read"))
     mix = ingest(job.song, new_store, options.start_s, options.stop_s, stop_asked)
     wanted = {name for file in files for name in file.stems}
+    check_room(folder, (len(wanted) + len(asking.questions)) * mix.samples.length * mix.samples.channels * _SAMPLE)
     way = Way(options.overlap, options.shifts, options.seed, progress, stop_asked)
     taken = take_apart(model, mix.samples, mix.rate, sorted(wanted), asking, new_store, way)
     # What is left of the mix is told without the asked sounds, which are parts of stems or stems once more.

@@ -74,9 +74,9 @@ class Model:
         samples: object,
         rate: int,
         *,
-        stems: Sequence[str] = (),
-        ask: Sequence[str] = (),
-        without: Sequence[str] = (),
+        stems: str | Sequence[str] = (),
+        ask: str | Sequence[str] = (),
+        without: str | Sequence[str] = (),
         rest: bool = False,
         overlap: float | None = None,
         shifts: int = 0,
@@ -94,7 +94,7 @@ class Model:
         from unbraid.api.arrays import separate_array
 
         way = Way(overlap, shifts, seed, progress, stop_asked)
-        return separate_array(self, samples, rate, tuple(stems), way, ask=ask, without=without, rest=rest)
+        return separate_array(self, samples, rate, stems, way, ask=ask, without=without, rest=rest)
 
     def into(
         self,

@@ -6,8 +6,10 @@ import re
 import string
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import count
 from pathlib import Path
 
+from unbraid.api.manifest import NAME
 from unbraid.errors import AudioError, UsageError
 
 _SOUND = re.compile(
@@ -18,33 +20,37 @@ _SOUND = re.compile(
 _FIELDS = {"model", "track", "stem", "ext"}
 _LONGEST_NAME = 255
 """Bytes; the limit of nearly every file system."""
+_ROOM = 200
+"""Bytes of a name that a number is put behind."""
 
 
-def find_songs(given: Iterable[Path]) -> list[Path]:
+def find_songs(given: Iterable[Path], out: Path | None = None) -> list[Path]:
     """The songs among files and folders, folders gone through in order of name.
 
     A file is taken whatever its suffix: the user named it. A missing one is taken too, so that it is reported in its
-    turn. Raises AudioError for a folder in which no file looks like audio.
+    turn. What a folder holds of results, ``out`` and folders with a manifest in them, is passed over: stems are no
+    songs. Raises AudioError for a folder in which no file looks like audio.
     """
     songs: list[Path] = []
     for path in given:
         if not path.is_dir():
             songs.append(path)
             continue
-        found = list(_sounds(path))
+        found = list(_sounds(path, None if out is None else out.resolve()))
         if not found:
             raise AudioError(f"{path}: no file in this folder looks like audio")
         songs += found
     return list(dict.fromkeys(songs))
 
 
-def _sounds(folder: Path) -> Iterator[Path]:
-    """The files below ``folder`` that look like audio, in order; hidden ones are left out."""
+def _sounds(folder: Path, out: Path | None) -> Iterator[Path]:
+    """The files below ``folder`` that look like audio, in order; hidden ones and results are left out."""
     for entry in sorted(folder.iterdir()):
         if entry.name.startswith("."):
             continue
         if entry.is_dir() and not entry.is_symlink():
-            yield from _sounds(entry)
+            if entry.resolve() != out and not (entry / NAME).exists():
+                yield from _sounds(entry, out)
         elif _SOUND.fullmatch(entry.suffix):
             yield entry
 
@@ -57,12 +63,18 @@ def track_names(songs: Sequence[Path]) -> list[str]:
         f"{song.resolve().parent.name} - {name}" if often[name.casefold()] > 1 else name
         for song, name in zip(songs, plain, strict=True)
     ]
-    seen: Counter[str] = Counter()
-    unique = []
+    unique: list[str] = []
+    taken: set[str] = set()
     for name in names:
-        seen[name.casefold()] += 1
-        unique.append(name if seen[name.casefold()] == 1 else f"{name} ({seen[name.casefold()]})")
+        tries = (name if number == 1 else f"{_cut(name, _ROOM)} ({number})" for number in count(1))
+        unique.append(next(each for each in tries if _on_disk(each) not in taken))
+        taken.add(_on_disk(unique[-1]))
     return unique
+
+
+def _on_disk(track: str) -> str:
+    """What two names of tracks may not share: some file systems see no difference of case."""
+    return _cut(_safe(track), _LONGEST_NAME).casefold()
 
 
 def _stem_of(song: Path) -> str:
@@ -73,10 +85,11 @@ def _stem_of(song: Path) -> str:
 def check_template(template: str) -> str:
     """``template`` if it can be filled in for every stem; raises UsageError."""
     try:
-        found = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
+        fields = [each for each in string.Formatter().parse(template) if each[1] is not None]
     except ValueError as error:
         raise UsageError(f"the file name template {template!r} cannot be read: {error}") from error
-    if not found <= _FIELDS or "stem" not in found:
+    found, plain = {name for _, name, _, _ in fields}, not any(form or change for _, _, form, change in fields)
+    if not found <= _FIELDS or "stem" not in found or not plain:
         allowed = ", ".join(f"{{{name}}}" for name in sorted(_FIELDS))
         raise UsageError(f"the file name template is {template!r}; it needs {{stem}} and may use {allowed}")
     if Path(template).is_absolute() or ".." in Path(template).parts:
@@ -84,11 +97,31 @@ def check_template(template: str) -> str:
     return template
 
 
+def check_apart(places: Iterable[Path], songs: Sequence[Path], template: str) -> None:
+    """``places`` of one stem of each song; raises UsageError if two songs would be written to one."""
+    first: dict[str, Path] = {}
+    for place, song in zip(places, songs, strict=True):
+        other = first.setdefault(str(place).casefold(), song)
+        if other is not song:
+            raise UsageError(
+                f"the file name template {template!r} would write {song} over {other}; put {{track}} into it"
+            )
+
+
 def stem_path(template: str, model: str, track: str, stem: str, ext: str) -> Path:
     """Where a stem goes, below the output folder; no part is longer than a file system takes."""
     safe = {"model": _safe(model), "track": _safe(track), "stem": _safe(stem), "ext": ext}
     path = Path(template.format(**safe))
+    beyond = max(len(part.encode()) for part in path.parts) - _LONGEST_NAME
+    if beyond > 0:  # the track gives way first: stems must stay apart
+        safe["track"] = _cut(safe["track"], len(safe["track"].encode()) - beyond) or "_"
+        path = Path(template.format(**safe))
     return Path(*(_fitting(part, f".{ext}" if part == path.name else "") for part in path.parts))
+
+
+def name_beside(track: str, suffix: str) -> str:
+    """Of a file that is about the track as a whole, where songs share a folder."""
+    return _cut(_safe(track), _LONGEST_NAME - len(suffix.encode())) + suffix
 
 
 def _safe(text: str) -> str:
@@ -101,5 +134,9 @@ def _fitting(part: str, suffix: str) -> str:
     """``part`` cut to the longest name allowed, its suffix kept, never in the middle of a character."""
     if len(part.encode()) <= _LONGEST_NAME:
         return part
-    body = part.removesuffix(suffix).encode()[: _LONGEST_NAME - len(suffix.encode())]
-    return body.decode(errors="ignore") + suffix
+    return _cut(part.removesuffix(suffix), _LONGEST_NAME - len(suffix.encode())) + suffix
+
+
+def _cut(text: str, most: int) -> str:
+    """The first ``most`` bytes of ``text``, never a piece of a character."""
+    return text.encode()[: max(most, 0)].decode(errors="ignore")

@@ -63,10 +63,10 @@ def separate(
     song: str | Path | Audio,
     *,
     model: str | Path | Model = "compact",
-    stems: tuple[str, ...] | list[str] = (),
-    ask: Sequence[str] = (),
-    ask_like: Sequence[str | Path] = (),
-    without: Sequence[str] = (),
+    stems: str | Sequence[str] = (),
+    ask: str | Sequence[str] = (),
+    ask_like: str | Path | Sequence[str | Path] = (),
+    without: str | Sequence[str] = (),
     rest: bool = False,
     overlap: float | None = None,
     shifts: int = 0,
@@ -88,26 +88,21 @@ def separate(
     chosen = model if isinstance(model, Model) else Model(load(str(model)))
     audio, track, warnings = (song, "song", ()) if isinstance(song, Audio) else _decode(Path(song), stop_asked)
     way = Way(overlap, shifts, seed, progress, stop_asked)
-    clips = tuple(map(str, ask_like))
+    clips = (str(ask_like),) if isinstance(ask_like, str | Path) else tuple(map(str, ask_like))
     taken = separate_array(
         chosen,
         audio.samples,
         audio.rate,
-        tuple(stems),
+        stems,
         way,
-        ask=_texts(ask),
-        without=_texts(without),
+        ask=ask,
+        without=without,
         like=clips,
         rest=rest,
     )
     notes = [note for route in taken.routes.values() for note in route.notes]
     told = tuple(dict.fromkeys([*warnings, *notes]))
     return Separation(taken.samples, taken.rate, taken.routes, taken.presence, track, chosen.name, told)
-
-
-def _texts(given: Sequence[str]) -> tuple[str, ...]:
-    """A single text is one sound, not one for each of its letters."""
-    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def _decode(song: Path, stop_asked: StopAsked) -> tuple[Audio, str, tuple[str, ...]]:

@@ -37,6 +37,16 @@ def workdir(out: Path) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def check_room(folder: Path, needed: int) -> None:
+    """Raises OutputError if the disk of ``folder`` has no room for ``needed`` bytes: now, not after all the work."""
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise OutputError(
+            f"{folder.parent}: the stems need {needed / 2**20:.0f} MiB there meanwhile, {free / 2**20:.0f} are free; "
+            "take a part of the song (--from, --to), fewer stems, or another folder"
+        )
+
+
 def _sweep(out: Path) -> None:
     """Remove the folders of runs that are dead: a live one holds the lock of its folder."""
     for folder in out.glob(f"{_PREFIX}*"):

@@ -26,8 +26,6 @@ _FORMATS = (
     "mpeg,mpegts,mxf,oga,ogg,oma,qoa,rm,shn,tak,truehd,tta,voc,w64,wav,wv,xwma"
 )
 _BY_SUFFIX = {".mp3": "mp3", ".aac": "aac", ".flac": "flac", ".ogg": "ogg", ".opus": "ogg", ".wav": "wav"}
-RATES = (100, 1_000_000)
-"""Lowest and highest rate in Hz that is taken for real."""
 
 
 def open_file(path: str | os.PathLike[str]) -> BinaryIO:

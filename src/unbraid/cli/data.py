@@ -145,7 +145,7 @@ def absent(
     found = find_excerpts(folder, judge, chosen, lambda song, told: typer.echo(f"{song}: {told}", err=True))
     save(found, chosen, table)
     if songs is not None:
-        write_excerpts(found, songs, chosen.stems)
+        write_excerpts(found, songs)
     typer.echo(
         f"{len(found)} excerpts, {sum(each.end_s - each.start_s for each in found) / 60:.1f} minutes, in {table}"
     )

@@ -108,18 +108,19 @@ def _depth(text: str) -> Any:
 def _separate(songs: list[Path], out: Path, options: Options, *, force: bool, json: bool) -> int:
     """Do every song; one that fails is named and does not stop the others."""
     from unbraid.api import Job
-    from unbraid.api.names import check_template, find_songs, track_names
+    from unbraid.api.names import check_apart, check_template, track_names
     from unbraid.cli.screen import Screen
     from unbraid.errors import MissingExtra, ModelError, UnbraidError, UsageError
 
     check_template(options.template)
     screen = Screen(json=json)
-    found, failed = _find(songs, screen, find_songs)
+    found, failed = _find(songs, screen, out)
     if not found:
         return 1
+    jobs = [Job(song, track, out, options) for song, track in zip(found, track_names(found), strict=True)]
+    check_apart([job.path("model", "stem") for job in jobs], found, options.template)
     model = _load(options, screen)
-    for song, track in zip(found, track_names(found), strict=True):
-        job = Job(song, track, out, options)
+    for job in jobs:
         try:
             _one(job, model, screen, force=force)
         except (ModelError, UsageError, MissingExtra):
@@ -149,12 +150,11 @@ def _load(options: Options, screen: Screen) -> Model:
 def _list(songs: list[Path], options: Options, *, json: bool) -> int:
     """What can be heard in each song."""
     from unbraid.api.listen import list_sounds
-    from unbraid.api.names import find_songs
     from unbraid.cli.screen import Screen
     from unbraid.errors import AudioError
 
     screen = Screen(json=json)
-    found, failed = _find(songs, screen, find_songs)
+    found, failed = _find(songs, screen, None)
     model = _load(options, screen)
     for song in found:
         try:
@@ -165,15 +165,16 @@ def _list(songs: list[Path], options: Options, *, json: bool) -> int:
     return 1 if failed else 0
 
 
-def _find(given: list[Path], screen: Screen, find_songs: Any) -> tuple[list[Path], int]:
-    """The songs of every argument; a folder without any is a failure of its own."""
+def _find(given: list[Path], screen: Screen, out: Path | None) -> tuple[list[Path], int]:
+    """The songs of every argument, results in ``out`` left out; a folder without any is a failure of its own."""
+    from unbraid.api.names import find_songs
     from unbraid.errors import AudioError
 
     found: list[Path] = []
     failed = 0
     for path in given:
         try:
-            found += find_songs([path])
+            found += find_songs([path], out)
         except AudioError as error:
             failed += 1
             screen.failed(str(error))

@@ -19,11 +19,9 @@ from unbraid.audio.read import open_audio
 from unbraid.data.cache import Cache, stamp
 from unbraid.data.tracks.found import SoundFile
 from unbraid.errors import AudioError
-from unbraid.metrics.loudness import Loudness
+from unbraid.metrics.loudness import SLOWEST_HZ, Loudness
 from unbraid.signal import Samples
 
-SILENT_DB = -100.0
-"""The level that a second of digital silence is said to have."""
 _FULL_SCALE = 1 - 2.0**-12
 
 
@@ -102,7 +100,7 @@ class _Meter:
         self.samples, self.peak, self.clipped = 0, 0.0, 0
 
     def push(self, block: Samples) -> None:
-        if self._loudness is None and self._rate >= 4000:
+        if self._loudness is None and self._rate >= SLOWEST_HZ:
             self._loudness = Loudness(self._rate, len(block))
         if self._loudness is not None:
             self._loudness.push(block)

@@ -22,7 +22,7 @@ from unbraid.engine.contract import Separator
 from unbraid.engine.presence import Presence
 from unbraid.engine.progress import Meter, OnProgress, StopAsked, never
 from unbraid.engine.run import Passage, Schedule, run, steps
-from unbraid.engine.source import ShiftedSource, Source, track_normalized
+from unbraid.engine.source import AS_IT_IS, ShiftedSource, Source, track_normalized
 from unbraid.errors import ModelError, UsageError
 from unbraid.signal import Samples
 
@@ -65,6 +65,8 @@ def passes(
     """
     if shifts < 0:
         raise UsageError(f"shifts is {shifts}; give 0 for none, or a small positive number")
+    if seed < 0:
+        raise UsageError(f"seed is {seed}; give 0 or more")
     stems = members[0].separator.spec.stems
     weights = np.array([member.weights for member in members], np.float64)
     total = weights.sum(0)
@@ -102,15 +104,15 @@ def run_passes(
     presence = Presence()
     for number, each in enumerate(todo):
         spec = each.separator.spec
-        mean, scale, heard = 0.0, 1.0, source
+        level, heard = AS_IT_IS, source
         if spec.normalize == "track":
             normalized = track_normalized(source)
-            mean, scale, heard = normalized.mean, normalized.scale, normalized
+            level, heard = normalized.level, normalized
         if each.delay:
             heard = ShiftedSource(heard, each.delay)
         skip = each.delay
-        for passage in run(each.separator, heard, schedule, meter, queries):
-            answer = _answer(each, passage, np.float32(mean), np.float32(scale))
+        for passage in run(each.separator, heard, schedule, meter, queries, level):
+            answer = _answer(each, passage)
             length = passage.stems.shape[-1]
             kept, skip = min(skip, length), max(0, skip - length)
             if not passage.last:
@@ -120,17 +122,12 @@ def run_passes(
     return presence.pooled() if queries is not None else None
 
 
-def _answer(each: Pass, passage: Passage, mean: np.float32, scale: np.float32) -> list[Samples]:
-    """Each stem and query ``[channel, time]``: the normalisation undone, times the pass's coefficient."""
-    rows = [
-        _scaled(row, factor * scale, factor * mean)
-        for row, factor in zip(passage.stems, each.coefficients, strict=True)
-    ]
+def _answer(each: Pass, passage: Passage) -> list[Samples]:
+    """Each stem and query ``[channel, time]`` times the pass's coefficient."""
+    rows = [_scaled(row, factor) for row, factor in zip(passage.stems, each.coefficients, strict=True)]
     asked = () if passage.asked is None else passage.asked
-    return rows + [_scaled(row, np.float32(each.asked) * scale, np.float32(0)) for row in asked]
+    return rows + [_scaled(row, np.float32(each.asked)) for row in asked]
 
 
-def _scaled(row: Samples, factor: np.float32, level: np.float32) -> Samples:
-    if factor != 1:
-        row = row * factor
-    return row + level if level else row
+def _scaled(row: Samples, factor: np.float32) -> Samples:
+    return row * factor if factor != 1 else row

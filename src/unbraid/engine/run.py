@@ -19,7 +19,7 @@ from unbraid.engine.blend import Blend
 from unbraid.engine.contract import Gathering, Separated, Separator, Sharing
 from unbraid.engine.plan import Chunk, count, plan
 from unbraid.engine.progress import Meter
-from unbraid.engine.source import Source, read_padded
+from unbraid.engine.source import AS_IT_IS, Level, Source, read_padded
 from unbraid.errors import ModelError
 from unbraid.signal import Samples
 
@@ -65,16 +65,22 @@ class Passage:
 
 
 def run(
-    separator: Separator, source: Source, schedule: Schedule, meter: Meter, queries: Samples | None = None
+    separator: Separator,
+    source: Source,
+    schedule: Schedule,
+    meter: Meter,
+    queries: Samples | None = None,
+    level: Level = AS_IT_IS,
 ) -> Iterator[Passage]:
     """Take ``source`` apart; yields passages that follow each other without gap and sum up to its length.
 
-    ``queries[query, embedding]`` asks for more sounds. ``meter`` is stepped once a chunk.
+    ``queries[query, embedding]`` asks for more sounds. ``meter`` is stepped once a chunk. ``level`` is what was done to
+    the song to make ``source``; it is undone chunk by chunk, so that one of digital silence can be answered with it.
     """
     spec = separator.spec
     assert source.channels == spec.channels
     stem_blend, asked_blend = Blend(spec.segment), Blend(spec.segment)
-    for chunk, answer in _answers(separator, source, schedule, meter, queries):
+    for chunk, answer in _answers(separator, source, schedule, meter, queries, level):
         stems = stem_blend.push(chunk.start, answer.stems[0])
         asked = None if answer.asked is None else asked_blend.push(chunk.start, answer.asked[0])
         yield Passage(stems, asked, None if answer.presence is None else answer.presence[0])
@@ -90,7 +96,7 @@ def steps(length: int, separator: Separator, schedule: Schedule) -> int:
 
 
 def _answers(
-    separator: Separator, source: Source, schedule: Schedule, meter: Meter, queries: Samples | None
+    separator: Separator, source: Source, schedule: Schedule, meter: Meter, queries: Samples | None, level: Level
 ) -> Iterator[tuple[Chunk, Separated]]:
     """Chunks and their answers in order; under way are no more chunks than twice the callers, or two calls' worth."""
     batch = schedule.together(separator)
@@ -108,7 +114,7 @@ def _answers(
                 separator = separator.among(last)
             left -= len(group)
             given = [read_padded(source, chunk.given_start, chunk.given_stop) for chunk in group]
-            waiting.append((group, pool.submit(_answer, separator, group, given, queries)))
+            waiting.append((group, pool.submit(_answer, separator, group, given, queries, level)))
             if len(waiting) >= most:
                 done, future = waiting.popleft()
                 yield from zip(done, future.result(), strict=True)
@@ -139,10 +145,12 @@ def _groups(chunks: Iterator[Chunk], batch: int) -> Iterator[list[Chunk]]:
         yield group
 
 
-def _answer(separator: Separator, group: list[Chunk], given: list[Samples], queries: Samples | None) -> list[Separated]:
-    """One call of the separator; each chunk's own samples are cut out of its answer."""
+def _answer(
+    separator: Separator, group: list[Chunk], given: list[Samples], queries: Samples | None, level: Level
+) -> list[Separated]:
+    """One call of the separator; each chunk's own samples are cut out of its answer, as loud as the song was."""
     spec, asked = separator.spec, None if queries is None else len(queries)
-    loud = [index for index, samples in enumerate(given) if samples.any()]
+    loud = [index for index, samples in enumerate(given) if not level.silent(samples)]
     answers = [_silence(len(spec.stems), asked, spec.channels, chunk.length) for chunk in group]
     if not loud:
         return answers
@@ -153,8 +161,8 @@ def _answer(separator: Separator, group: list[Chunk], given: list[Samples], quer
         chunk = group[index]
         own = slice(chunk.left, chunk.left + chunk.length)
         answers[index] = Separated(
-            whole.stems[row : row + 1, ..., own],
-            None if whole.asked is None else whole.asked[row : row + 1, ..., own],
+            level.undone(whole.stems[row : row + 1, ..., own]),
+            None if whole.asked is None else level.undone(whole.asked[row : row + 1, ..., own], whole=False),
             None if whole.presence is None else whole.presence[row : row + 1],
         )
     return answers

@@ -69,6 +69,28 @@ class ShiftedSource:
 
 
 @dataclass(frozen=True)
+class Level:
+    """What was done to a song before a net heard it: ``mean`` was taken off, and the rest divided by ``scale``."""
+
+    mean: float = 0.0
+    scale: float = 1.0
+
+    def silent(self, samples: Samples) -> bool:
+        """Whether ``samples`` were digital silence; beyond the song's ends there are zeros."""
+        silence = -np.float32(self.mean) / np.float32(self.scale)
+        return not samples.any() or (bool(silence) and bool(((samples == silence) | (samples == 0)).all()))
+
+    def undone(self, stems: Samples, *, whole: bool = True) -> Samples:
+        """``stems`` as loud as the song was. whole: with the mean, which each stem has and nothing that is asked."""
+        if self.scale != 1:
+            stems = stems * np.float32(self.scale)
+        return stems + np.float32(self.mean) if self.mean and whole else stems
+
+
+AS_IT_IS = Level()
+
+
+@dataclass(frozen=True)
 class NormalizedSource:
     """``source`` with ``mean`` removed and divided by ``scale``."""
 
@@ -86,6 +108,11 @@ class NormalizedSource:
 
     def read(self, start: int, stop: int) -> Samples:
         return (self.source.read(start, stop) - np.float32(self.mean)) / np.float32(self.scale)
+
+    @property
+    def level(self) -> Level:
+        """How to undo it."""
+        return Level(self.mean, self.scale)
 
 
 def read_padded(source: Source, start: int, stop: int) -> Samples:

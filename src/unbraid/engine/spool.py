@@ -7,6 +7,7 @@ under a mapping is a signal that kills the process instead of an error that can 
 from __future__ import annotations
 
 import os
+import threading
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +29,7 @@ class Spool:
 
     def __init__(self, path: Path, channels: int) -> None:
         self._path, self._channels, self._length = path, channels, 0
+        self._turn = threading.Lock()  # Windows has no reading and writing by position
         try:
             self._file = path.open("w+b", buffering=0)
         except OSError as error:
@@ -51,7 +53,7 @@ class Spool:
         offset = start * self._channels * _BYTES
         try:
             while data:
-                written = os.pwrite(self._file.fileno(), data, offset)
+                written = self._put(data, offset)
                 data, offset = data[written:], offset + written
         except OSError as error:
             raise OutputError(f"{self._path.parent}: cannot write here ({error.strerror})") from error
@@ -69,9 +71,23 @@ class Spool:
         """Samples ``[channel, stop - start]``."""
         assert 0 <= start <= stop <= self._length
         frame = self._channels * _BYTES
-        raw = os.pread(self._file.fileno(), (stop - start) * frame, start * frame)
+        raw = self._get((stop - start) * frame, start * frame)
         flat = np.frombuffer(raw, np.float32)
         return np.ascontiguousarray(flat.reshape(-1, self._channels).T)
+
+    def _put(self, data: memoryview, offset: int) -> int:
+        if hasattr(os, "pwrite"):
+            return os.pwrite(self._file.fileno(), data, offset)
+        with self._turn:
+            self._file.seek(offset)
+            return self._file.write(data) or 0
+
+    def _get(self, size: int, offset: int) -> bytes:
+        if hasattr(os, "pread"):
+            return os.pread(self._file.fileno(), size, offset)
+        with self._turn:
+            self._file.seek(offset)
+            return self._file.read(size) or b""
 
     def close(self) -> None:
         """Close and delete."""

@@ -57,11 +57,12 @@ def model(
         return loaded.separate(mixture, rate, overlap=overlap, shifts=shifts, seed=seed, stop_asked=stop_asked)
 
     def ask(mixture: Samples, rate: int, words: Sequence[str]) -> Mapping[str, Samples]:
+        each = list(dict.fromkeys(words))
         answered = loaded.separate(
-            mixture, rate, ask=words, overlap=overlap, shifts=shifts, seed=seed, stop_asked=stop_asked
+            mixture, rate, ask=each, overlap=overlap, shifts=shifts, seed=seed, stop_asked=stop_asked
         )
         # In the order of the words: two of them may not share a name.
-        return {word: answered[name] for word, name in zip(words, answered.routes, strict=True)}
+        return {word: answered[name] for word, name in zip(each, answered.routes, strict=True)}
 
     seen = str(loaded.loaded.card.get("trained_on_test", ""))
     if name in catalogue.names() and catalogue.find(name).musdb_test_seen:

@@ -37,6 +37,9 @@ from unbraid.errors import UsageError
 
 Float64 = NDArray[np.float64]
 
+SLOWEST_HZ = 4000
+"""Rates below it leave no room for the shelf."""
+
 ABSOLUTE_GATE_LUFS = -70.0
 RELATIVE_GATE_LU = -10.0
 _OFFSET_LUFS = -0.691
@@ -174,9 +177,9 @@ class Loudness:
     """
 
     def __init__(self, rate: int, channels: int) -> None:
-        """Raise UsageError for a rate below 4 kHz, where the shelf has no room, or over two channels."""
-        if rate < 4000:
-            raise UsageError(f"rate is {rate} Hz; loudness needs at least 4000 Hz")
+        """Raise UsageError for a rate below ``SLOWEST_HZ``, or over two channels."""
+        if rate < SLOWEST_HZ:
+            raise UsageError(f"rate is {rate} Hz; loudness needs at least {SLOWEST_HZ} Hz")
         if channels not in (1, 2):
             raise UsageError(f"audio has {channels} channels; loudness is measured on 1 or 2: mix it down first")
         self._channels = channels

@@ -74,10 +74,13 @@ def save(
     (partial / "state.json").write_text(json.dumps(state, indent=1), "utf-8")
     for path in partial.iterdir():
         _sync(path)
-    if folder.exists():  # the same step again, after a resume
-        shutil.rmtree(folder)
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():  # the best so far, or the same step again, after a resume
+        folder.rename(old)
     partial.rename(folder)
     _sync(folder.parent)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def load(folder: Path, net: nn.Module, averages: Averages, optimizer: Optimizer) -> tuple[Progress, dict[str, Any]]:
@@ -174,6 +177,8 @@ def _fill_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None
 
 
 def _sync(path: Path) -> None:
+    if path.is_dir() and os.name == "nt":  # Windows opens no folders
+        return
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -126,6 +126,7 @@ class Loop:
             self._averages.after_batch(self._net)
             self._strikes = 0
         else:
+            workers.skip()
             self._strike(batch)
         self._stepper.zero_grad()
         progress.step += 1

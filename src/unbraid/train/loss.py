@@ -78,7 +78,13 @@ class MaskTask(nn.Module):
 
     def terms(self, stems: Tensor, products: Products, members: Tensor, weight: Tensor) -> dict[str, Tensor]:
         """The total under "loss", and its terms, of the stems' masks ``[batch, stem, channel, frame, bin]``."""
-        masks, kinds, counts, terms = target_masks(stems, members), self._loss, self._counts(members, weight), {}
+        # In single precision, whatever the net was computed in: the logarithms are of small differences.
+        with torch.autocast(stems.device.type, enabled=False):
+            return self._terms(target_masks(stems.float(), members), products, self._counts(members, weight), weight)
+
+    def _terms(self, masks: Tensor, products: Products, counts: Tensor, weight: Tensor) -> dict[str, Tensor]:
+        """Of the targets' ``masks[batch, target, channel, frame, bin]``."""
+        kinds, terms = self._loss, {}
         # Not the sum of the counts, beside which one quiet stem alone in a batch would count in full.
         total = weight.sum() * (sum(kinds.stems) / len(kinds.stems) if kinds.stems else 1)
         # What counts for nothing is not computed: each is a pass or more over all bins, there and back.

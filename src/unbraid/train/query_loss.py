@@ -69,11 +69,12 @@ class QueryTask(nn.Module):
     ) -> dict[str, Tensor]:
         """As :meth:`terms`, of the tokens that are learned from, the stems' masks and :class:`Products` there."""
         given = self._given
-        within = torch.einsum("bqs,bs...->bq...", weights, stems)
         mask = self.head.if_there(tokens.repeat_interleave(query.shape[1], 2), query.flatten(0, 1))
-        masks, count = within * mask.reshape(within.shape), present.sum().clamp(min=1)
-        error = (log_error(masks, products, given.floor) * present).sum() / count
-        shares = (share_entropy(masks, products, given.loudness) * present).sum() / count
+        with torch.autocast(mask.device.type, enabled=False):  # as in MaskTask
+            within = torch.einsum("bqs,bs...->bq...", weights, stems.float())
+            masks, count = within * mask.float().reshape(within.shape), present.sum().clamp(min=1)
+            error = (log_error(masks, products, given.floor) * present).sum() / count
+            shares = (share_entropy(masks, products, given.loudness) * present).sum() / count
         there, moments = self._presence(tokens, called, known, heard[..., :: given.every])
         total = error + given.presence * (there + moments) + given.shares * shares
         return {"loss": total, "log_error": error, "presence": there, "moments": moments, "shares": shares}

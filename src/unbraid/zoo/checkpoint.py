@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 _FASTER_IN_TORCH = "HTDemucs"
+_EXPORTED = 1
+"""Raised when :mod:`unbraid.zoo.export` writes other graphs of the same weights: those that are kept are made again."""
 SUFFIXES = (".th", ".pt", ".ckpt", ".safetensors", ".gz")
 
 
@@ -47,7 +49,7 @@ class Checkpoint:
     segment_s: float | None = None
 
     def key(self) -> str:
-        """Changes with the weights and with everything else that decides the graph."""
+        """Changes with the weights, and with how long a piece they hear."""
         try:
             with self.path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -109,7 +111,7 @@ def _encoder(path: Path, spec: Spec) -> ClapEncoder | None:
 def _separator(name: str, file: Checkpoint, runtime: Runtime, device: Device) -> tuple[Separator, str]:
     if runtime == "torch" or device in ("cuda", "mps") or (runtime == "auto" and device == "auto" and _sees_gpu()):
         return _in_torch(name, file, device)
-    kept = home() / "graphs" / file.key() / f"{name}.json"
+    kept = _graphs(file) / f"{name}.json"
     in_torch = runtime == "auto" and find_spec("torch") is not None
     if kept.exists():
         facts = read_facts(kept)
@@ -121,6 +123,11 @@ def _separator(name: str, file: Checkpoint, runtime: Runtime, device: Device) ->
     return _as_graph(name, file, net, spec, runtime, device)
 
 
+def _graphs(file: Checkpoint) -> Path:
+    """Where the graph of ``file`` is kept for the next time."""
+    return home() / "graphs" / f"{file.key()}-{_EXPORTED}"
+
+
 def _as_graph(
     name: str, file: Checkpoint, net: Net, spec: Spec, runtime: Runtime, device: Device
 ) -> tuple[Separator, str]:
@@ -130,7 +137,7 @@ def _as_graph(
             raise UsageError(f"model {name!r} answers queries, which only torch runs; use --runtime auto or torch")
         return _placed(net, spec, device)
     try:
-        return run_graph(read_facts(_export(net, spec, home() / "graphs" / file.key())), runtime)
+        return run_graph(read_facts(_export(net, spec, _graphs(file))), runtime)
     except ModelError:
         if runtime != "auto":
             raise

@@ -167,3 +167,8 @@ def test_songs_without_a_beat_are_refused(tmp_path: Path) -> None:
     hq_song(tmp_path / "valid" / "c", 3)
     with pytest.raises(UsageError, match="0 of 2 songs have drums with a steady beat"):
         automix(tmp_path, tmp_path / "out")
+
+
+def test_new_songs_do_not_go_where_the_old_ones_are(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is where the songs come from"):
+        automix(tmp_path, tmp_path / "." / "")

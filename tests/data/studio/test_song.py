@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,7 +22,8 @@ from unbraid.data.studio.score import Score
 from unbraid.data.studio.song import Studio, render
 from unbraid.data.studio.soundfont import Fonts
 from unbraid.data.studio.voice import Voices
-from unbraid.errors import AudioError, UsageError
+from unbraid.data.tracks import write
+from unbraid.errors import AudioError, OutputError, UsageError
 
 FACTS = {"kind": "studio", "seed": 1, "bpm": 120.0, "key": "C", "style": "pop"}
 
@@ -83,11 +86,11 @@ def test_the_files_sum_to_the_mix(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_fails_half_way_does_not_appear(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(path: Path, samples: object) -> None:
-        raise OSError("disk full")
+    def full(path: Path, samples: object, rate: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(song_folder, "write_wav", full)
-    with pytest.raises(OSError, match="disk full"):
+    monkeypatch.setattr(write, "write_wav", full)
+    with pytest.raises(OutputError, match="No space left"):
         song_folder.write_song(tmp_path / "train" / "a", song(*PUNK), FACTS)
     assert tracks.scan(tmp_path, "train") == []
 

@@ -14,7 +14,7 @@ import soundfile
 from tests.data.songs import STEMS, write_song, write_studio
 from tests.data.test_sample import STILL, sampler
 from unbraid.data.sample import Mixing
-from unbraid.data.tracks import Song, read_part, scan
+from unbraid.data.tracks import Song, read_part, read_song, scan
 from unbraid.data.unlabeled.by_separator import by_separator
 from unbraid.data.unlabeled.detector import Detector, from_raw, learn, threshold
 from unbraid.data.unlabeled.excerpts import Excerpt, excerpts_of, find_excerpts, read, save
@@ -133,3 +133,9 @@ def test_what_cannot_be_learnt_from_or_read_is_refused(tmp_path: Path, studio: P
         Settings(precision=0)
     with pytest.raises(UsageError, match="does not describe"):
         from_raw({})
+
+
+def test_what_is_not_looked_for_is_in_the_excerpts_all_the_same(unlabeled: Path, tmp_path: Path) -> None:
+    (folder,) = write_excerpts([Excerpt(str(unlabeled / "song.flac"), 0.5, 5.5, "bass")], tmp_path)
+    (part,) = read_song(folder).parts
+    assert part.stems == {"vocals", "drums", "other"}

@@ -47,9 +47,12 @@ def automix(
     """Write ``settings.copies`` new songs for every song of ``data``'s ``split`` to ``out/split``; returns the folders.
 
     A new song depends on its name, the seed and the songs alone; one that is there already is kept. ``on_step`` hears a
-    sentence for every song that was listened to, made, or left out. UsageError if fewer than two songs can be used.
+    sentence for every song that was listened to, made, or left out. UsageError if fewer than two songs can be used, or
+    if they lie in ``out``, where the new ones would be taken for originals the next time.
     """
     tell = on_step or (lambda line: None)
+    if out.resolve() == data.resolve():
+        raise UsageError(f"{out}: is where the songs come from; give another folder for the new ones")
     songs = scan(data, split, lambda error: tell(f"left out: {error}"), naming, cache)
     heard = [each for each in (_listened(song, settings, tell) for song in songs) if each is not None]
     if len(heard) < 2:

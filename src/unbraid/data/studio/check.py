@@ -17,7 +17,8 @@ import numpy as np
 
 from unbraid.data.studio.labels import STEMS, WORDS
 from unbraid.data.studio.split import SPLITS
-from unbraid.data.tracks import Song, read_part, scan
+from unbraid.data.tracks import Song, read_part
+from unbraid.data.tracks.scan import songs_in
 from unbraid.errors import UnbraidError
 
 _OWN = "own:"
@@ -28,7 +29,7 @@ def faults(out: Path) -> Iterator[str]:
     """A sentence for each thing that is wrong with the songs below ``out``."""
     heard: dict[str, set[str]] = defaultdict(set)
     for split in SPLITS:
-        for song in scan(out, split):
+        for song in songs_in(out / split):
             for source in sources_of(song):
                 heard[source].add(split)
             yield from song_faults(song)
@@ -63,7 +64,7 @@ def song_faults(song: Song) -> Iterator[str]:
 def amounts(out: Path) -> Iterator[str]:
     """Songs and hours of each split, and the share of songs that have each stem."""
     for split in SPLITS:
-        songs = scan(out, split)
+        songs = songs_in(out / split)
         hours = sum(song.seconds for song in songs) / 3600
         yield f"{split}: {len(songs)} songs, {hours:.2f} h"
         for kind in sorted({song.kind for song in songs}):

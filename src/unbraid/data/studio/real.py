@@ -10,8 +10,6 @@ track are in one split.
 from __future__ import annotations
 
 import argparse
-import json
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +20,6 @@ import soundfile as sf
 import soxr
 from numpy.typing import NDArray
 
-from unbraid.data.studio.folder import write_wav
 from unbraid.data.studio.real_sources import (
     ALBUMS,
     DRUM_LOOP_SPLITS,
@@ -37,6 +34,7 @@ from unbraid.data.studio.real_sources import (
     guitar_songs,
     recordings,
 )
+from unbraid.data.tracks.write import SongFolder
 
 RATE = 44_100
 PIECE_S = 60.0
@@ -169,27 +167,20 @@ def _sounds(level: NDArray[np.float64], cut: slice) -> bool:
 
 
 def write_song(folder: Path, parts: Sequence[RealPart], style: str, seed: int) -> bool:
-    """Write a song's folder under a hidden name and rename it when whole; False if it is there already.
+    """Write a song's folder, which appears when whole; False if it is there already.
 
     Parts louder than full scale are turned down together, so that their sum stays the mix.
     """
     if folder.exists():
         return False
-    partial = folder.with_name(f".tmp-{folder.name}")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    gain = min(1.0, 0.999 / max(float(np.abs(part.samples).max()) for part in parts))
-    entries = []
-    for part in parts:
-        owner = part.stems[0] if len(part.stems) == 1 else "band"
-        name = f"{owner}__{part.label.replace(' ', '-')}.wav"
-        write_wav(partial / name, part.samples.T * np.float32(gain))
-        facts = {"stems": list(part.stems), "label": part.label, "words": list(part.words)}
-        entries.append({"file": name, **facts, "source": part.source, "licence": part.licence})
-    song = {"format": 1, "id": folder.name, "kind": "real", "rate": RATE, "samples": len(parts[0].samples)}
-    song |= {"seed": seed, "bpm": None, "key": None, "style": style, "parts": entries}
-    (partial / "song.json").write_text(json.dumps(song, indent=1) + "\n", "utf-8")
-    partial.rename(folder)
+    gain = np.float32(min(1.0, 0.999 / max(float(np.abs(part.samples).max()) for part in parts)))
+    with SongFolder(folder, RATE) as song:
+        for part in parts:
+            owner = part.stems[0] if len(part.stems) == 1 else "band"
+            name = f"{owner}__{part.label.replace(' ', '-')}.wav"
+            where = {"source": part.source, "licence": part.licence}
+            song.add(name, part.samples.T * gain, frozenset(part.stems), part.label, part.words, **where)
+        song.finish("real", seed=seed, bpm=None, key=None, style=style)
     return True
 
 

@@ -8,7 +8,7 @@ by a hash of their names, so that a song stays on its side when others come or g
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from unbraid.data.tracks import moises, musdb, slakh
@@ -76,15 +76,20 @@ def song_in(folder: Path, naming: Naming) -> FoundSong | None:
 
 def _set_aside(found: dict[str, list[FoundSong]]) -> None:
     """Move songs from train to valid."""
-    train = found["train"]
-    held = [song for song in train if song.name in musdb.VALID]
-    if not held and len(train) > 1:
-        held = [song for song in train if _place(song) < VALID_SHARE] or [min(train, key=_place)]
-    found["train"] = [song for song in train if song not in held]
-    found["valid"] = [song for song in train if song in held]
+    train, held = found["train"], set_aside([song.name for song in found["train"]])
+    found["train"] = [song for song in train if song.name not in held]
+    found["valid"] = [song for song in train if song.name in held]
 
 
-def _place(song: FoundSong) -> float:
-    """Where the song's name falls between 0 and 1."""
-    digest = hashlib.sha256(song.name.encode("utf-8", "surrogateescape")).digest()
+def set_aside(names: Sequence[str]) -> set[str]:
+    """Those of the training songs ``names`` that are for validation where no others are."""
+    held = {name for name in names if name in musdb.VALID}
+    if held or len(names) < 2:
+        return held
+    return {name for name in names if _place(name) < VALID_SHARE} or {min(names, key=_place)}
+
+
+def _place(name: str) -> float:
+    """Where a song's name falls between 0 and 1."""
+    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
     return int.from_bytes(digest[:8], "big") / 2**64

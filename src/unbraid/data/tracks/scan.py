@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from unbraid.data.tracks.find import SPLITS, OnBroken
+from unbraid.data.tracks.find import SPLITS, OnBroken, set_aside
 from unbraid.data.tracks.naming import USUAL, Naming
 from unbraid.data.tracks.prepare import prepared
 from unbraid.data.tracks.song import Song, read_song
@@ -19,23 +19,34 @@ def scan(
 
     Folders with a song.json are read as they are; a studio may still be adding to them, and unfinished songs are hidden
     folders. Where there is none in any split, other layouts are looked for and prepared, see
-    :func:`~unbraid.data.tracks.prepare.prepared`. A broken song raises AudioError, or is left out and told to
-    ``on_broken``.
+    :func:`~unbraid.data.tracks.prepare.prepared`. Either way songs are set aside if there are none for validation. A
+    broken song raises AudioError, or is left out and told to ``on_broken``.
     """
-    if any(True for each in SPLITS for _ in _described(root / each)) or not root.is_dir():
-        return list(_read(root / split, on_broken))
-    return prepared(root, split, on_broken, naming, cache)
+    described = {each: list(_described(root / name for name in names)) for each, names in SPLITS.items()}
+    if not any(described.values()) and root.is_dir():
+        return prepared(root, split, on_broken, naming, cache)
+    if not described["valid"]:
+        train = described["train"]
+        held = set_aside([folder.name for folder in train])
+        described["train"] = [folder for folder in train if folder.name not in held]
+        described["valid"] = [folder for folder in train if folder.name in held]
+    return list(_read(described[split], on_broken))
 
 
-def _described(place: Path) -> Iterator[Path]:
-    if not place.is_dir():
-        return
-    songs = (entry for entry in sorted(place.iterdir()) if not entry.name.startswith(".") and entry.is_dir())
-    yield from (folder for folder in songs if (folder / "song.json").is_file())
+def songs_in(folder: Path) -> list[Song]:
+    """The songs with a song.json in ``folder`` itself, by name. Raises AudioError for a broken one."""
+    return list(_read(_described([folder]), None))
 
 
-def _read(place: Path, on_broken: OnBroken | None) -> Iterator[Song]:
-    for folder in _described(place):
+def _described(places: Iterable[Path]) -> Iterator[Path]:
+    for place in places:
+        if place.is_dir():
+            songs = (entry for entry in sorted(place.iterdir()) if not entry.name.startswith(".") and entry.is_dir())
+            yield from (folder for folder in songs if (folder / "song.json").is_file())
+
+
+def _read(folders: Iterable[Path], on_broken: OnBroken | None) -> Iterator[Song]:
+    for folder in folders:
         try:
             yield read_song(folder)
         except AudioError as error:

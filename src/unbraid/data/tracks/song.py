@@ -11,6 +11,7 @@ as the sum of these stems.
 from __future__ import annotations
 
 import json
+import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,7 +85,7 @@ def read_song(folder: Path) -> Song:
             Part(folder / p["file"], frozenset(p["stems"]), p["label"], tuple(p.get("words", ()))) for p in raw["parts"]
         )
         song = Song(raw["id"], folder, raw["kind"], int(raw["rate"]), int(raw["samples"]), parts)
-    except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise AudioError(f"{path}: does not describe a song ({error!r})") from error
     for part in parts:
         _check_header(part.path, song)
@@ -108,21 +109,27 @@ def read_part(part: Part, start: int, length: int) -> Samples:
 
 
 def plain_header(path: Path) -> tuple[int, int] | None:
-    """Rate and samples of a plain 16-bit stereo WAV file, None if it is anything else. Raises AudioError if missing."""
+    """Rate and samples of a plain 16-bit stereo WAV file, None if it is anything else. Raises AudioError if missing.
+
+    One that is shorter than its header says is something else: what writes to a pipe states the largest size there is.
+    """
     try:
         with path.open("rb") as file:
             head = HEADER.unpack(file.read(HEADER.size))
+            held = os.fstat(file.fileno()).st_size - HEADER.size
     except (OSError, struct.error) as error:
         raise AudioError(f"{path}: is missing or too short for a WAV file ({error})") from error
     riff, _, wave, fmt, _, coding, channels, rate, _, _, bits, data, size = head
-    plain = (riff, wave, fmt, data) == (b"RIFF", b"WAVE", b"fmt ", b"data")
+    plain = (riff, wave, fmt, data) == (b"RIFF", b"WAVE", b"fmt ", b"data") and size <= held
     return (rate, size // (2 * CHANNELS)) if plain and (coding, channels, bits) == (1, CHANNELS, 16) else None
 
 
 def _check_header(path: Path, song: Song) -> None:
     found = plain_header(path)
     if found is None:
-        raise AudioError(f"{path}: is not a plain 16-bit stereo WAV file with a header of {HEADER.size} bytes")
+        raise AudioError(
+            f"{path}: is cut short, or no plain 16-bit stereo WAV file with a header of {HEADER.size} bytes"
+        )
     if found != (song.rate, song.samples):
         raise AudioError(
             f"{path}: has {found[1]} samples at {found[0]} Hz; song.json says {song.samples} at {song.rate}"

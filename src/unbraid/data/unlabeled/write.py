@@ -14,10 +14,10 @@ from unbraid.data.tracks.write import SongFolder
 from unbraid.data.unlabeled.excerpts import Excerpt
 
 
-def write_excerpts(
-    excerpts: Sequence[Excerpt], out: Path, stems: Sequence[str] = STEMS, split: str = "train"
-) -> list[Path]:
+def write_excerpts(excerpts: Sequence[Excerpt], out: Path, split: str = "train") -> list[Path]:
     """Write every excerpt to ``out/split`` as a song; returns the folders. One that is there already is kept.
+
+    It is the sum of all stems but the absent one, whichever of them were looked for.
 
     Two sources absent from the same stretch leave one song each: their members overlap, and the sampler takes either.
     Raises AudioError for a file that is broken or gone.
@@ -33,7 +33,7 @@ def write_excerpts(
         for each, folder in mine:
             cut = wave[:, round(each.start_s * RATE) : round(each.end_s * RATE)] * gain
             with SongFolder(folder, RATE) as song:
-                song.add("rest.wav", cut, frozenset(stems) - {each.absent}, f"song without {each.absent}", source=file)
+                song.add("rest.wav", cut, frozenset(STEMS) - {each.absent}, f"song without {each.absent}", source=file)
                 song.finish("unlabeled", absent=each.absent, start_s=each.start_s)
     return folders
 
