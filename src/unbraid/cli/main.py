@@ -10,7 +10,7 @@ from types import FrameType
 
 import typer
 
-from unbraid.cli import data, doctor, evaluate, models, separate, studio, train
+from unbraid.cli import data, doctor, evaluate, models, separate, serve, studio, train
 from unbraid.errors import MissingExtra, UnbraidError, UsageError
 from unbraid.runtime.heap import keep_freed
 
@@ -34,6 +34,7 @@ app.command("evaluate")(evaluate.command)
 app.command("train")(train.command)
 app.add_typer(data.app, name="data")
 app.command("studio")(studio.command)
+app.command("serve")(serve.command)
 app.command("doctor")(doctor.command)
 
 
