@@ -43,6 +43,14 @@ def waited(client: TestClient, id: str) -> dict[str, Any]:
     raise AssertionError(f"the song is still {told}")
 
 
+def emptied(folder: Path) -> bool:
+    for _ in range(MANY):
+        if not list(folder.iterdir()):
+            return True
+        time.sleep(0.01)
+    return False
+
+
 def uploaded(client: TestClient, content: bytes, name: str = "song.wav") -> str:
     answer = client.post("/api/songs", params={"name": name}, content=content, headers=OWN)
     assert answer.status_code == 201, answer.text
@@ -258,7 +266,7 @@ def test_a_song_that_is_removed_is_gone(
         for id in ids:
             assert client.delete(f"/api/songs/{id}", headers=OWN).status_code == 204
             assert client.get(f"/api/songs/{id}").status_code == 404
-    assert not list(folder.iterdir())
+    assert emptied(folder)
     assert waited(client, uploaded(client, song_bytes(tmp_path)[0]))["state"] == "done"
 
 
@@ -279,11 +287,8 @@ def test_long_songs_are_cut_and_old_ones_forgotten(folder: Path, tmp_path: Path)
         client = TestClient(app_for(desk, None))
         content, _ = song_bytes(tmp_path, 2.0)
         id = uploaded(client, content)
-        for _ in range(MANY):  # it is forgotten at once when it is done
-            if client.get(f"/api/songs/{id}").status_code == 404:
-                break
-            time.sleep(0.01)
-        assert not list(folder.iterdir())
+        assert emptied(folder), "it is forgotten at once when it is done"
+        assert client.get(f"/api/songs/{id}").status_code == 404
     finally:
         desk.close()
     desk = Desk(pair(), folder, Limits(minutes=0.01))

@@ -48,8 +48,11 @@ class Listener(Protocol):
         ...
 
 
-def list_sounds(song: Path, model: Model, stop_asked: StopAsked = never) -> list[Heard]:
-    """All sounds with a name, the likeliest first. Raises AudioError, ModelError if nothing installed can tell."""
+def list_sounds(song: Path, model: Model, stop_asked: StopAsked = never, stop_s: float | None = None) -> list[Heard]:
+    """All sounds with a name, the likeliest first; of the song up to ``stop_s``.
+
+    Raises AudioError, ModelError if nothing installed can tell.
+    """
     asker = model.asker()
     listener, spec = asker.loaded.members[0].separator, asker.spec
     if not isinstance(listener, Listener):
@@ -58,7 +61,7 @@ def list_sounds(song: Path, model: Model, stop_asked: StopAsked = never) -> list
     questions = [Question(name, name, stem) for name, stem in homes.items()]
     queries = np.stack([vector(asker, each, within=True) for each in questions])
     with tempfile.TemporaryDirectory(prefix="unbraid-") as folder, SpoolFolder(Path(folder)) as new_store:
-        mix = ingest(song, new_store, stop_asked=stop_asked)
+        mix = ingest(song, new_store, 0.0, stop_s, stop_asked)
         heard = heard_by(spec, mix.samples, mix.rate, new_store)
         scores = _scores(listener, heard, _spread(list(plan(heard.length, spec, 0.0))), queries, stop_asked)
     found = [

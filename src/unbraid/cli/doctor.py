@@ -13,6 +13,7 @@ _PARTS = {
     "openvino": "openvino",
     "torch": "torch",
     "matplotlib": "plot",
+    "starlette": "web",
     "lightning_fabric": "train",
 }
 

@@ -22,13 +22,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from unbraid.errors import UnbraidError, UsageError
 from unbraid.web.desk import Desk
 from unbraid.web.shelf import Entry
-from unbraid.web.sound import mixed, outline, piece
+from unbraid.web.sound import mixed, piece
 
 STATIC = Path(__file__).parent / "static"
 OWN = "x-unbraid"
 """A header that only our own page sends: a browser asks us first before another site's page may."""
 _LOOK_S, _ALIVE_S = 0.2, 15.0
 _LONGEST_NAME = 200
+_STREAM = {"cache-control": "no-store", "x-accel-buffering": "no"}  # what stands before us must not hold it back
 _POLICY = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
 
@@ -158,7 +159,7 @@ class Views:
                     return
                 await asyncio.sleep(_LOOK_S)
 
-        return StreamingResponse(told(), media_type="text/event-stream", headers={"cache-control": "no-store"})
+        return StreamingResponse(told(), media_type="text/event-stream", headers=_STREAM)
 
     async def ask(self, request: Request) -> Response:
         """``{"text": "the harp"}``"""
@@ -178,12 +179,8 @@ class Views:
         return JSONResponse([{"name": each.name, "stem": each.stem, "presence": each.presence} for each in heard])
 
     async def outlines(self, request: Request) -> Response:
-        _, stems = await self._stems(request)
-
-        def drawn() -> dict[str, list[int]]:
-            return {name: outline(path) for name, path in stems.items()}
-
-        return JSONResponse(await run_in_threadpool(drawn))
+        entry = await self._entry(request)
+        return JSONResponse(await run_in_threadpool(self._desk.shelf.outlines, entry.id))
 
     async def mix(self, request: Request) -> Response:
         """``?vocals=0&drums=0.5``: gains; a stem that is not named is left out."""

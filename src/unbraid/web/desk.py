@@ -22,6 +22,7 @@ from unbraid.api.listen import Heard, list_sounds
 from unbraid.engine.progress import Progress
 from unbraid.errors import Cancelled, OutputError, UnbraidError, UsageError
 from unbraid.web.shelf import Entry, Shelf
+from unbraid.web.sound import outline
 
 _MOST_ASKED = 12
 _LONGEST_TEXT = 200
@@ -58,7 +59,7 @@ class Desk:
         for entry in self.shelf.all():
             if entry.state in ("waiting", "running"):
                 self._queue.append(entry.id)
-        self._ears = threading.Lock()
+        self._ears, self._heard = threading.Lock(), dict[str, list[Heard]]()
         self._worker = threading.Thread(target=self._work, name="unbraid-desk", daemon=True)
         self._worker.start()
 
@@ -91,7 +92,10 @@ class Desk:
     def sounds(self, entry: Entry) -> list[Heard]:
         """What can be heard in the song; one at a time. Raises UnbraidError."""
         with self._ears:
-            return list_sounds(self.shelf.upload(entry.id), self._model, lambda: self._closed)
+            if entry.id not in self._heard:
+                song = self.shelf.upload(entry.id)
+                self._heard[entry.id] = list_sounds(song, self._model, lambda: self._closed, self._longest_s)
+            return self._heard[entry.id]
 
     def remove(self, id: str) -> None:
         """Forget a song, whether it waits, is worked on or is done."""
@@ -99,6 +103,7 @@ class Desk:
             with contextlib.suppress(ValueError):
                 self._queue.remove(id)
             self._stop = self._stop or self._current == id
+        self._heard.pop(id, None)
         self.shelf.remove(id)
 
     def status(self, entry: Entry) -> dict[str, Any]:
@@ -154,8 +159,10 @@ class Desk:
         facts: dict[str, Any]
         try:
             facts = {"state": "done", "report": self._report(entry)}
-        except Cancelled:
-            return  # removed, or the desk is closing
+        except Cancelled:  # removed, or the desk is closing
+            if self.shelf.find(id) is None:
+                self.shelf.remove(id)
+            return
         except UnbraidError as error:
             # The sentence names a path of this machine; its owner knows the song by another name.
             facts = {"state": "failed", "why": str(error).replace(str(self.shelf.upload(id)), entry.name)}
@@ -170,7 +177,7 @@ class Desk:
             self.shelf.change(now, **facts | {"state": "waiting"} if since else facts)
 
     def _report(self, entry: Entry) -> dict[str, Any]:
-        longest = 60 * self.limits.minutes or None
+        longest = self._longest_s
         options = Options(format="flac", depth=24, ask=entry.asked, stop_s=longest, template="{stem}.{ext}")
         job = Job(self.shelf.upload(entry.id), "song", self.shelf.stems(entry.id), options)
         report = separate_file(job, self._model, progress=self._hear, stop_asked=lambda: self._stop)
@@ -178,9 +185,21 @@ class Desk:
         told["warnings"] = list(told["warnings"])
         if longest is not None and report.seconds > longest - 0.1:
             told["warnings"].append(f"this desk takes the first {self.limits.minutes:g} minutes of a song")
-        facts = soundfile.info(job.out / next(iter(report.stems.values())).file)
+        files = {name: job.out / each.file for name, each in report.stems.items()}
+        self._draw(entry, files)
+        facts = soundfile.info(next(iter(files.values())))
         kept = {key: told[key] for key in ("seconds", "took_s", "model", "stems", "warnings")}
         return {**kept, "rate": facts.samplerate, "samples": facts.frames}
+
+    def _draw(self, entry: Entry, files: dict[str, Path]) -> None:
+        """Outlines, kept beside the stems; a stem is the same bits whatever else is asked."""
+        kept = self.shelf.outlines(entry.id)
+        drawn = {name: kept[name] if name in kept else outline(path) for name, path in files.items()}
+        self.shelf.keep_outlines(entry.id, drawn)
+
+    @property
+    def _longest_s(self) -> float | None:
+        return 60 * self.limits.minutes or None
 
     def _hear(self, progress: Progress) -> None:
         self._progress = progress

@@ -7,6 +7,7 @@ folder is all that forgetting takes. An ID is drawn from 128 bits, and who does 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import secrets
@@ -22,8 +23,8 @@ from unbraid.errors import OutputError
 State = Literal["waiting", "running", "done", "failed"]
 
 _ID = re.compile(r"[A-Za-z0-9_-]{22}")
-_FACTS = "song.json"
-_HIDDEN = ".new-"
+_FACTS, _DRAWN = "song.json", "outlines.json"
+_HIDDEN, _GONE = ".new-", ".gone-"
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,11 @@ class Shelf:
         self._folder = folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            for left_over in folder.glob(f"{_HIDDEN}*"):  # uploads that a killed desk was in the middle of
-                shutil.rmtree(left_over, ignore_errors=True)
+            for path in folder.iterdir():  # what a killed desk was in the middle of: uploads, songs that were to go
+                if path.name.startswith((_HIDDEN, _GONE)) or (
+                    _ID.fullmatch(path.name) and not (path / _FACTS).exists()
+                ):
+                    shutil.rmtree(path, ignore_errors=True)
         except OSError as error:
             raise OutputError(f"{folder}: cannot write here ({error.strerror})") from error
 
@@ -96,7 +100,12 @@ class Shelf:
         return changed
 
     def remove(self, id: str) -> None:
-        shutil.rmtree(self._folder / id, ignore_errors=True)
+        """Forget the song: at once, then what it takes up."""
+        gone = self._folder / f"{_GONE}{id}"
+        with contextlib.suppress(OSError):
+            (self._folder / id).rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
+        shutil.rmtree(self._folder / id, ignore_errors=True)  # what was still being written
 
     def all(self) -> Iterator[Entry]:
         """Every song, the oldest first."""
@@ -109,12 +118,26 @@ class Shelf:
     def stems(self, id: str) -> Path:
         return self._folder / id / "stems"
 
+    def outlines(self, id: str) -> dict[str, list[int]]:
+        """What was drawn of the song's stems; empty if nothing was."""
+        try:
+            drawn: dict[str, list[int]] = json.loads((self._folder / id / _DRAWN).read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return drawn
+
+    def keep_outlines(self, id: str, drawn: dict[str, list[int]]) -> None:
+        _replace(self._folder / id / _DRAWN, drawn)
+
 
 def _write(folder: Path, entry: Entry) -> None:
-    partial = folder / f".{_FACTS}"
-    facts = {key: value for key, value in asdict(entry).items() if key != "id"}
+    _replace(folder / _FACTS, {key: value for key, value in asdict(entry).items() if key != "id"})
+
+
+def _replace(path: Path, content: object) -> None:
+    partial, folder = path.with_name(f".{path.name}"), path.parent
     try:
-        partial.write_text(json.dumps(facts), "utf-8")
-        partial.replace(folder / _FACTS)
+        partial.write_text(json.dumps(content), "utf-8")
+        partial.replace(path)
     except OSError as error:
         raise OutputError(f"{folder}: cannot write here ({error.strerror})") from error

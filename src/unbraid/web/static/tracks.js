@@ -17,11 +17,12 @@ export class Tracks {
     const before = this.id === id ? this.rows : new Map();
     this.id = id;
     this.rows = new Map();
+    const loudest = Math.max(1, ...Object.values(outlines).flat()); // all to one scale, and the loudest fills its row
     let other = 0;
     for (const [name, facts] of Object.entries(stems)) {
       const colour = COLOURS[name] ?? OTHERS[other++ % OTHERS.length];
       const old = before.get(name);
-      const row = { name, facts, colour, outline: outlines[name] ?? [], gain: old?.gain ?? 1 };
+      const row = { name, facts, colour, outline: (outlines[name] ?? []).map((level) => level / loudest), gain: old?.gain ?? 1 };
       // An asked sound is in a stem already: heard beside it, it would be too loud.
       Object.assign(row, { muted: old?.muted ?? Boolean(facts.query), solo: old?.solo ?? false });
       this.rows.set(name, row);
@@ -85,7 +86,7 @@ function paint({ canvas, outline, colour }, fraction) {
   brush.clearRect(0, 0, width, height);
   const played = width * fraction;
   for (let x = 0; x < width; x += 1) {
-    const level = (outline[Math.floor((x / width) * outline.length)] ?? 0) / 255;
+    const level = outline[Math.floor((x / width) * outline.length)] ?? 0;
     const half = Math.max(0.5, (level * height) / 2);
     brush.globalAlpha = x < played ? 1 : 0.45;
     brush.fillStyle = colour;
