@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import io
-import json
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from unbraid.api import Model
 from unbraid.errors import OutputError, UsageError
 from unbraid.signal import Samples
 from unbraid.web import desk as desk_module
-from unbraid.web import sound
+from unbraid.web import line, sound
 from unbraid.web.app import app_for
 from unbraid.web.desk import Desk, Limits
 
@@ -45,7 +47,7 @@ def waited(client: TestClient, id: str) -> dict[str, Any]:
 
 def emptied(folder: Path) -> bool:
     for _ in range(MANY):
-        if not list(folder.iterdir()):
+        if [path.name for path in folder.iterdir()] == ["lock"]:
             return True
         time.sleep(0.01)
     return False
@@ -162,8 +164,9 @@ def test_what_is_asked_comes_beside_the_stems(client: TestClient, tmp_path: Path
     assert client.get(f"/api/songs/{id}/stems/drums").content == before
     for text in ("", " ", "x" * 300):
         assert client.post(f"/api/songs/{id}/asked", json={"text": text}, headers=OWN).status_code == 400
-    for body in (b"", b"[]", b'{"text": 3}', b"\xff"):
+    for body in (b"", b"[]", b'{"text": 3}', b"\xff", b"[" * 4000, b'{"text": "\\ud800"}'):
         assert client.post(f"/api/songs/{id}/asked", content=body, headers=OWN).status_code == 400
+    assert client.post(f"/api/songs/{id}/asked", content=b" " * 5000, headers=OWN).status_code == 413
 
 
 def test_questions_have_an_end(client: TestClient, tmp_path: Path) -> None:
@@ -176,13 +179,14 @@ def test_questions_have_an_end(client: TestClient, tmp_path: Path) -> None:
     assert codes == [202] * 12 + [400] * 2
 
 
-def test_events_tell_the_way_to_the_end(client: TestClient, tmp_path: Path) -> None:
-    content, _ = song_bytes(tmp_path)
-    id = uploaded(client, content)
-    with client.stream("GET", f"/api/songs/{id}/events") as answer:
-        told = [json.loads(line[6:]) for line in answer.iter_lines() if line.startswith("data: ")]
-    assert told[-1]["state"] == "done"
-    assert told[-1] == client.get(f"/api/songs/{id}").json()
+def test_states_of_several_songs_come_at_once(client: TestClient, tmp_path: Path) -> None:
+    ids = [uploaded(client, song_bytes(tmp_path, 0.2, seed)[0]) for seed in range(2)]
+    for id in ids:
+        waited(client, id)
+    told = client.get("/api/songs", params={"ids": f"{ids[0]},{'x' * 22},{ids[1]},../etc,"}).json()
+    assert [each["state"] for each in told] == ["done", "gone", "done", "gone"]
+    assert told[0] == client.get(f"/api/songs/{ids[0]}").json()
+    assert client.get("/api/songs").json() == []
 
 
 def test_a_song_that_fails_says_why_and_does_not_stop_the_next(client: TestClient, tmp_path: Path) -> None:
@@ -241,12 +245,15 @@ def test_a_desk_that_was_closed_goes_on_where_it_was(
         first = Desk(pair(), folder, Limits())
         ids = [uploaded(TestClient(app_for(first, None)), content) for _ in range(2)]
         first.close()
-    (folder / ".new-half").mkdir()
+    half, theirs = folder / f".new-{'h' * 22}", folder / "Some_Album-of-somebody"
+    for path in (half, theirs):
+        path.mkdir()
+        (path / "song.wav").touch()
     second = Desk(pair(), folder, Limits())
     try:
         client = TestClient(app_for(second, None))
         assert [waited(client, id)["state"] for id in ids] == ["done", "done"]
-        assert not (folder / ".new-half").exists()
+        assert not half.exists() and theirs.exists()
     finally:
         second.close()
 
@@ -274,8 +281,8 @@ def test_limits_are_told(desk: Desk, client: TestClient, folder: Path, monkeypat
     assert client.get("/api/desk").json() == {"upload_mb": 2, "minutes": 0.0, "keep_h": 0.0}
     for content, code in ((b"x" * 2_000_001, 413), (b"", 400)):
         assert client.post("/api/songs", content=content, headers=OWN).status_code == code
-    assert not list(folder.iterdir())
-    monkeypatch.setattr(Desk, "full", lambda _: True)
+    assert emptied(folder)
+    monkeypatch.setattr(Desk, "waiting", 3)
     assert client.post("/api/songs", content=b"x", headers=OWN).status_code == 503
     with pytest.raises(UsageError, match="upload_mb"):
         Limits(upload_mb=0)
@@ -300,6 +307,117 @@ def test_long_songs_are_cut_and_old_ones_forgotten(folder: Path, tmp_path: Path)
         desk.close()
 
 
+def test_two_desks_do_not_share_a_folder(desk: Desk, folder: Path) -> None:
+    with pytest.raises(UsageError, match="another desk has it"):
+        Desk(pair(), folder, Limits())
+    desk.close()
+    Desk(pair(), folder, Limits()).close()
+
+
+def test_old_songs_are_forgotten_at_the_start(folder: Path, tmp_path: Path) -> None:
+    first = Desk(pair(), folder, Limits())
+    client = TestClient(app_for(first, None))
+    waited(client, uploaded(client, song_bytes(tmp_path, 0.1)[0]))
+    first.close()
+    second = Desk(pair(), folder, Limits(keep_h=1e-6))
+    second._line.add("nobody")  # the line looks for old songs between two jobs
+    try:
+        assert emptied(folder)
+    finally:
+        second.close()
+
+
+def test_what_a_full_disk_does_not_take_is_known_all_the_same(
+    desk: Desk, client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OutputError("no space left")
+
+    id = uploaded(client, song_bytes(tmp_path, 0.1)[0])
+    waited(client, id)
+    with monkeypatch.context() as disk:
+        disk.setattr(desk.shelf, "write", full)
+        client.post(f"/api/songs/{id}/asked", json={"text": "snare"}, headers=OWN)
+        assert waited(client, id)["asked"] == ["snare"]
+    client.post(f"/api/songs/{id}/asked", json={"text": "kick"}, headers=OWN)
+    assert waited(client, id)["asked"] == ["snare", "kick"]
+    found = desk.shelf.find(id)
+    assert found is not None and found.asked == ("snare", "kick")
+
+
+def test_a_disk_that_does_not_answer_takes_no_song_away(
+    desk: Desk, client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line, "_BREATH_S", 0.01)
+
+    def fails(*_: object, **__: object) -> str:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, "read_text", fails)
+        id = uploaded(client, song_bytes(tmp_path, 0.1)[0])
+        assert client.get(f"/api/songs/{id}").status_code == 500
+        assert client.get("/api/songs", params={"ids": id}).status_code == 500
+    assert waited(client, id)["state"] == "done"
+
+
+def test_a_song_removed_while_it_is_read_does_not_come_back(
+    client: TestClient, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on, real = threading.Event(), threading.Event(), desk_module.separate_file
+
+    def slow(*arguments: Any, **options: Any) -> Any:
+        begun.set()
+        assert go_on.wait(60)
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(desk_module, "separate_file", slow)
+    id = uploaded(client, song_bytes(tmp_path, 0.1)[0])
+    assert begun.wait(60)
+    assert client.delete(f"/api/songs/{id}", headers=OWN).status_code == 204
+    go_on.set()
+    assert emptied(folder)
+    assert client.get(f"/api/songs/{id}").status_code == 404
+
+
+def test_many_who_ask_at_once_ask_no_more_than_allowed(desk: Desk, client: TestClient, tmp_path: Path) -> None:
+    id = uploaded(client, song_bytes(tmp_path, 0.1)[0])
+    waited(client, id)
+
+    def ask(number: int) -> bool:
+        try:
+            return desk.ask(id, f"snare {number}") is not None
+        except UsageError:
+            return False
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(ask, range(30))) == 12
+    assert len(waited(client, id)["asked"]) <= 12
+
+
+def test_who_asks_for_too_much_at_once_is_told_so(
+    client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Semaphore(0), threading.Event()
+
+    def slow(*_: object) -> list[object]:
+        begun.release()
+        assert go_on.wait(60)
+        return []
+
+    id = uploaded(client, song_bytes(tmp_path, 0.1)[0])
+    waited(client, id)
+    monkeypatch.setattr(Desk, "sounds", slow)
+    with client, ThreadPoolExecutor(12) as pool:
+        codes = [pool.submit(lambda: client.get(f"/api/songs/{id}/sounds").status_code) for _ in range(12)]
+        assert begun.acquire(timeout=60)
+        assert client.get("/api/desk").status_code == 200, "the rest is answered"
+        while sum(code.done() for code in codes) < 4:
+            time.sleep(0.01)
+        go_on.set()
+        assert sorted(code.result() for code in codes) == [200] * 8 + [503] * 4
+
+
 def test_other_sites_change_nothing(client: TestClient, tmp_path: Path) -> None:
     content, _ = song_bytes(tmp_path, 0.1)
     assert client.post("/api/songs", content=content).status_code == 403
@@ -308,13 +426,14 @@ def test_other_sites_change_nothing(client: TestClient, tmp_path: Path) -> None:
     assert client.post(f"/api/songs/{id}/asked", json={"text": "snare"}).status_code == 403
     assert client.get("/api/desk", headers={"Host": "evil.example"}).status_code == 403
     assert client.get("/api/desk", headers={"Host": "testserver:8000"}).status_code == 200
+    assert client.get("/api/desk", headers={"Host": "["}).status_code == 403
     assert "default-src 'self'" in client.get("/").headers["content-security-policy"]
 
 
 @pytest.mark.parametrize("id", ["..", "%2e%2e", "..%2f..%2fetc", "x" * 22, "A" * 21 + "/", "nul%00l"])
 def test_nothing_but_songs_is_found(client: TestClient, id: str, tmp_path: Path) -> None:
     (tmp_path / "song.json").write_text("{}")
-    for rest in ("", "/events", "/outlines", "/stems/x"):
+    for rest in ("", "/outlines", "/stems/x"):
         assert client.get(f"/api/songs/{id}{rest}").status_code == 404
 
 
@@ -330,7 +449,7 @@ def test_the_page_needs_nothing_from_elsewhere(client: TestClient) -> None:
     assert page.status_code == 200 and "unbraid" in page.text
     static = Path(desk_module.__file__).parent / "static"
     names = sorted(path.name for path in static.iterdir())
-    assert names == ["api.js", "desk.css", "icon.svg", "index.html", "main.js", "player.js", "tracks.js"]
+    assert names == ["api.js", "desk.css", "icon.svg", "index.html", "main.js", "player.js", "songs.js", "tracks.js"]
     for name in names:
         text = client.get(f"/{name}").text
         assert "http://" not in text.replace("http://www.w3.org/2000/svg", "") and "https://" not in text

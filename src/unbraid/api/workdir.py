@@ -30,7 +30,7 @@ def workdir(out: Path) -> Iterator[Path]:
     except OSError as error:
         raise OutputError(f"{out}: cannot write here ({error.strerror})") from error
     with lock:
-        _try_lock(lock.fileno())
+        try_lock(lock.fileno())
         try:
             yield folder
         finally:
@@ -52,14 +52,14 @@ def _sweep(out: Path) -> None:
     for folder in out.glob(f"{_PREFIX}*"):
         try:
             with (folder / _LOCK).open("r+") as lock:
-                dead = _try_lock(lock.fileno())
+                dead = try_lock(lock.fileno())
         except OSError:
             continue  # just being made, or not ours to touch
         if dead:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _try_lock(descriptor: int) -> bool:
+def try_lock(descriptor: int) -> bool:
     """Take the lock until the file is closed or the process dies; False if another has it."""
     try:
         if os.name == "nt":

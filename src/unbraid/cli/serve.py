@@ -13,6 +13,7 @@ from unbraid.cli.options import Device, Offline, Runtime
 if TYPE_CHECKING:
     from unbraid.web.desk import Desk
 
+_MOST_CONNECTIONS = 500
 _OWN_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -45,13 +46,16 @@ def command(
     from unbraid.home import home
 
     options = Options(model=model, device=device, runtime=runtime)  # type: ignore[arg-type]  # it checks them
+    _allow_files()
     limits = Limits(upload_mb, minutes, waiting, keep_hours)
     listening = _listen(host, port)
     chosen = load(options.model, runtime=options.runtime, device=options.device, offline=offline)
     desk = Desk(chosen, data or home() / "desk", limits)
     # Whoever listens for others is asked for by names that it does not know.
     names = _OWN_NAMES if host in _OWN_NAMES else None
-    settings = uvicorn.Config(app_for(desk, names), log_level="warning", timeout_graceful_shutdown=1)
+    settings = uvicorn.Config(
+        app_for(desk, names), log_level="warning", timeout_graceful_shutdown=1, limit_concurrency=_MOST_CONNECTIONS
+    )
     typer.echo(f"the desk is open at http://{_shown(listening)} (Ctrl-C closes it)", err=True)
     return _serve(uvicorn.Server(settings), listening, desk)
 
@@ -65,6 +69,17 @@ def _serve(server: object, listening: socket.socket, desk: Desk) -> int:
     finally:
         desk.close()
     return 0
+
+
+def _allow_files() -> None:
+    """As many open files as this user may have; every connection is one."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 4 * _MOST_CONNECTIONS if most == resource.RLIM_INFINITY else most
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _listen(host: str, port: int) -> socket.socket:

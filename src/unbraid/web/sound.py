@@ -52,11 +52,12 @@ def outline(path: Path) -> list[int]:
 def mixed(stems: Mapping[Path, float]) -> Iterator[bytes]:
     """The sum of stems, each times its gain, as a WAV file of 16 bits; turned down where it would clip.
 
-    Two passes: the first finds the peak. Raises UsageError if there are none.
+    Two passes, of which the first finds the peak and yields nothing but empty pieces, so that others have their turn.
     """
-    if not stems:
-        raise UsageError("nothing is to be heard; turn up a stem")
-    peak = max(float(np.abs(block).max(initial=0)) for block in _sums(stems))
+    peak = 0.0
+    for block in _sums(stems):
+        peak = max(peak, float(np.abs(block).max(initial=0)))
+        yield b""
     gain = np.float32(min(1.0, 0.999 / peak) if peak else 1.0)
     with soundfile.SoundFile(next(iter(stems))) as file:
         yield _header(file.frames, file.channels, file.samplerate)

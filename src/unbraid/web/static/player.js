@@ -2,7 +2,7 @@
 //
 // A song is fetched in pieces of PIECE_S seconds, the same of every stem, decoded, and scheduled at exact places of the
 // audio context's own clock: stems cannot drift from each other, neither after an hour nor after a hundred jumps, and
-// memory does not grow with the song. If pieces come too late the clock stands still until they are there.
+// memory does not grow with the song. Where the next piece is not there in time, the song waits for it.
 
 const PIECE_S = 5;
 const AHEAD = 2; // pieces that are fetched before they are due
@@ -10,9 +10,9 @@ const KEPT = 6; // pieces that are kept for jumps
 const LEAD_S = 0.05;
 
 export class Player {
-  // fetchPiece(stem, start, frames) gives the bytes of a sound file. onEnd and onWait(waiting) tell of the state.
-  constructor({ rate, samples, stems, fetchPiece, onEnd, onWait }) {
-    Object.assign(this, { rate, samples, fetchPiece, onEnd, onWait });
+  // fetchPiece(stem, start, frames) gives the bytes of a sound file. onChange(error) tells of every change of state.
+  constructor({ rate, samples, stems, fetchPiece, onChange }) {
+    Object.assign(this, { rate, samples, fetchPiece, onChange });
     try {
       this.context = new AudioContext({ sampleRate: rate }); // so that nothing is resampled piece by piece
     } catch {
@@ -22,11 +22,12 @@ export class Player {
     this.out.connect(this.context.destination);
     this.gains = new Map();
     this.pieces = new Map();
-    this.playing = false;
-    this.from = 0; // place in the song, in seconds, where the clock was anchor
-    this.anchor = 0;
-    this.run = 0; // grows with every start, so that what an earlier one waited for is dropped
     this.sources = new Set();
+    this.playing = this.waiting = false;
+    this.from = 0; // place in the song, in seconds, that is heard at `anchor` of the context's clock
+    this.anchor = 0;
+    this.until = 0; // place in the song up to which sound is scheduled
+    this.run = 0; // grows with every start and halt, so that what an earlier one waited for is dropped
     this.setStems(stems);
   }
 
@@ -54,15 +55,15 @@ export class Player {
 
   get position() {
     if (!this.playing || this.waiting) return this.from;
-    return Math.min(this.seconds, this.from + Math.max(0, this.context.currentTime - this.anchor));
+    return Math.min(this.until, this.from + Math.max(0, this.context.currentTime - this.anchor));
   }
 
   async play() {
-    if (this.playing) return;
-    if (this.position >= this.seconds - 0.01) this.from = 0;
+    if (this.playing || this.closed) return;
+    if (this.from >= this.seconds - 0.01) this.from = 0;
     this.playing = true;
     await this.context.resume();
-    this.start();
+    if (this.playing && !this.closed) this.start();
   }
 
   pause() {
@@ -72,13 +73,14 @@ export class Player {
   }
 
   seek(seconds) {
-    const place = Math.max(0, Math.min(seconds, this.seconds));
     this.halt();
-    this.from = place;
+    this.from = Math.max(0, Math.min(seconds, this.seconds));
     if (this.playing) this.start();
+    else this.onChange();
   }
 
   close() {
+    this.closed = true;
     this.playing = false;
     this.halt();
     this.pieces.clear();
@@ -89,67 +91,70 @@ export class Player {
     this.run += 1;
     for (const source of this.sources) source.stop();
     this.sources.clear();
-    this.setWaiting(false);
+    this.waiting = false;
+    if (!this.closed) this.onChange();
   }
 
-  setWaiting(waiting) {
-    if (this.waiting === waiting) return;
-    this.waiting = waiting;
-    this.onWait?.(waiting);
+  wait(place) {
+    this.from = place;
+    this.waiting = true;
+    this.onChange();
   }
 
   // Schedules piece after piece from this.from on, until halt().
   async start() {
-    const run = (this.run += 1);
+    this.halt();
+    const run = this.run;
     const frames = PIECE_S * this.rate;
-    const first = Math.round(this.from * this.rate);
-    let number = Math.floor(first / frames);
-    let skip = first - number * frames;
-    let due = null; // when the piece is to be heard, on the context's clock
-    while (number * frames < this.samples) {
+    let place = Math.round(this.from * this.rate); // the next sample to be scheduled
+    let due = null; // when it is to be heard
+    this.wait(this.from);
+    while (place < this.samples) {
+      const number = Math.floor(place / frames);
       const coming = this.piece(number);
-      for (let next = number + 1; next <= number + AHEAD; next += 1) this.piece(next);
-      const late = due === null || this.context.currentTime > due - LEAD_S;
-      if (late) {
-        if (due !== null) this.from = (number * frames + skip) / this.rate;
-        this.setWaiting(true);
-      }
+      // Should the piece not be there when the last one ends, the song waits in that moment.
+      const alarm = due === null ? 0 : setTimeout(() => run === this.run && this.wait(place / this.rate), 1000 * this.left(due));
       let buffers;
       try {
         buffers = await coming;
       } catch (error) {
-        if (run === this.run) {
-          this.pause();
-          this.onWait?.(false, error);
-        }
+        if (run !== this.run) return;
+        this.pause();
+        this.onChange(error);
         return;
+      } finally {
+        clearTimeout(alarm);
       }
       if (run !== this.run) return;
-      if (late || this.context.currentTime > due - LEAD_S) {
+      for (let next = number + 1; next <= number + AHEAD; next += 1) this.piece(next); // not before: it would be slower
+      if (due === null || this.left(due) < LEAD_S) {
         // On a whole sample, and a little ahead: all stems begin in the same one.
         due = Math.ceil((this.context.currentTime + LEAD_S) * this.rate) / this.rate;
-        this.from = (number * frames + skip) / this.rate;
+        this.from = place / this.rate;
         this.anchor = due;
-        this.setWaiting(false);
       }
-      this.schedule(buffers, due, skip / this.rate);
-      due += (Math.min(frames, this.samples - number * frames) - skip) / this.rate;
-      skip = 0;
-      number += 1;
-      await this.until(due - PIECE_S * 0.6, run);
+      const end = Math.min((number + 1) * frames, this.samples);
+      this.schedule(buffers, due, (place - number * frames) / this.rate);
+      due += (end - place) / this.rate;
+      place = end;
+      this.until = place / this.rate;
+      if (this.waiting) {
+        this.waiting = false;
+        this.onChange();
+      }
+      await this.reach(due - PIECE_S * 0.6, run);
       if (run !== this.run) return;
     }
-    if (due !== null) await this.until(due, run);
-    if (run === this.run && this.playing) {
-      this.playing = false;
-      this.from = this.seconds;
-      this.onEnd?.();
-    }
+    if (due !== null) await this.reach(due, run);
+    if (run !== this.run) return;
+    this.playing = false;
+    this.from = this.seconds;
+    this.onChange();
   }
 
   schedule(buffers, due, offset) {
     buffers.forEach((buffer, index) => {
-      if (!buffer || offset >= buffer.duration) return;
+      if (offset >= buffer.duration) return;
       const source = this.context.createBufferSource();
       source.buffer = buffer;
       source.connect(this.gains.get(this.stems[index]));
@@ -159,11 +164,13 @@ export class Player {
     });
   }
 
+  left(moment) {
+    return moment - this.context.currentTime;
+  }
+
   // Waits for a moment of the context's clock, which stands still while the page may not sound.
-  async until(moment, run) {
-    while (run === this.run && this.context.currentTime < moment) {
-      await new Promise((resolve) => setTimeout(resolve, 60));
-    }
+  async reach(moment, run) {
+    while (run === this.run && this.left(moment) > 0) await new Promise((resolve) => setTimeout(resolve, 60));
   }
 
   // One piece of every stem, decoded; null beyond the end.
