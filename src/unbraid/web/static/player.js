@@ -126,7 +126,7 @@ export class Player {
         clearTimeout(alarm);
       }
       if (run !== this.run) return;
-      for (let next = number + 1; next <= number + AHEAD; next += 1) this.piece(next); // not before: it would be slower
+      this.prefetch(number + 1, run);
       if (due === null || this.left(due) < LEAD_S) {
         // On a whole sample, and a little ahead: all stems begin in the same one.
         due = Math.ceil((this.context.currentTime + LEAD_S) * this.rate) / this.rate;
@@ -171,6 +171,17 @@ export class Player {
   // Waits for a moment of the context's clock, which stands still while the page may not sound.
   async reach(moment, run) {
     while (run === this.run && this.left(moment) > 0) await new Promise((resolve) => setTimeout(resolve, 60));
+  }
+
+  // AHEAD pieces, one after the other: together, the one that is due first would come later.
+  async prefetch(first, run) {
+    for (let number = first; number < first + AHEAD && run === this.run; number += 1) {
+      try {
+        await this.piece(number);
+      } catch {
+        return; // told when it is due
+      }
+    }
   }
 
   // One piece of every stem, decoded; null beyond the end.
