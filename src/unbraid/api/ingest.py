@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from unbraid.api.stream import NewStore
 from unbraid.audio.downmix import to_stereo
 from unbraid.audio.read import AudioReader, open_audio
@@ -13,7 +15,7 @@ from unbraid.audio.tags import Tags, read_tags
 from unbraid.engine.progress import StopAsked, never
 from unbraid.engine.store import Store
 from unbraid.errors import AudioError, Cancelled
-from unbraid.signal import Samples
+from unbraid.signal import LOUDEST, Samples
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,9 @@ def ingest(
             stereo, note = to_stereo(block, reader.layout)
             if note and note not in notes:
                 notes.append(note)
+            loudest = float(np.abs(stereo).max(initial=0))
+            if loudest >= LOUDEST:
+                raise AudioError(f"{song}: has samples of {loudest:g} times full scale, which cannot be sound")
             store.append(stereo)
         if not store.length:
             end = "its end" if stop_s is None else f"{stop_s:g} s"

@@ -13,7 +13,7 @@ from unbraid.audio.conform import Conform
 from unbraid.audio.decode import Decoder, Heard
 from unbraid.audio.frames import Layout, to_float, used_bits
 from unbraid.audio.say import clock
-from unbraid.signal import LOUDEST, Samples
+from unbraid.signal import Samples
 
 BLOCK = 1 << 16
 """Samples in a block unless another number is asked for (1.5 s at 44.1 kHz)."""
@@ -128,8 +128,8 @@ class _Reading:
         if self._reader.bits is not None:
             self._reader.bits = None if bits is None else max(self._reader.bits, bits)
         block = to_float(frame.numbers)
-        if bits is None and not np.abs(block).max(initial=0) < LOUDEST:  # NaN is not, either
-            broken = ~(np.abs(block) < LOUDEST)
+        if bits is None and not np.isfinite(block).all():
+            broken = ~np.isfinite(block)
             self._not_finite += int(broken.sum())
             block[broken] = 0.0
         return block
@@ -148,9 +148,7 @@ class _Reading:
                 f"is damaged inside; {self._lost / self._reader.rate:.2f} s became silence, so as to stay in time"
             )
         if self._not_finite:
-            said.append(
-                f"{self._not_finite} samples that cannot be sound (no numbers, or above 120 dBFS) became silence"
-            )
+            said.append(f"{self._not_finite} samples that were not numbers (NaN or infinite) became silence")
         if self._conform.changed:
             said.append(
                 f"rate or channels change on the way; all of it was made {self._reader.rate} Hz, "
