@@ -24,5 +24,7 @@ def test_what_is_no_time(text: str) -> None:
 
 def test_a_song_alone_means_separate() -> None:
     assert _with_command(["song.mp3", "--json"]) == ["separate", "song.mp3", "--json"]
+    assert _with_command(["--karaoke", "song.mp3"]) == ["separate", "--karaoke", "song.mp3"]
+    assert _with_command(["--", "-song.mp3"]) == ["separate", "--", "-song.mp3"]
     for words in (["separate", "x"], ["models"], ["doctor"], ["--help"], ["--version"], []):
         assert _with_command(words) == words

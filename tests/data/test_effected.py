@@ -11,7 +11,8 @@ import pytest
 from tests.data.songs import write_studio
 from unbraid.data import effected as module
 from unbraid.data.effected import Settings, effected
-from unbraid.data.tracks import read_part, scan
+from unbraid.data.tracks import read_part
+from unbraid.data.tracks.scan import songs_in
 from unbraid.errors import UsageError
 from unbraid.signal import Samples
 
@@ -19,14 +20,14 @@ ALL = Settings(effect_chance=1, codec_chance=1, codecs=("opus",))
 
 
 def waves(root: Path) -> dict[tuple[str, str], Samples]:
-    songs = scan(root, "train")
+    songs = songs_in(root / "train")
     return {(song.id, part.label): read_part(part, 0, song.samples) for song in songs for part in song.parts}
 
 
 def test_parts_names_and_length_stay(tmp_path: Path) -> None:
     made = effected(write_studio(tmp_path / "songs", train=2), tmp_path / "out", ALL)
     assert [folder.name for folder in made] == ["000000-effects0", "000001-effects0"]
-    before, after = scan(tmp_path / "songs", "train"), scan(tmp_path / "out", "train")
+    before, after = songs_in(tmp_path / "songs" / "train"), songs_in(tmp_path / "out" / "train")
     for old, new in zip(before, after, strict=True):
         assert (new.samples, new.rate, new.kind) == (old.samples, old.rate, old.kind)
         assert [(p.label, p.stems) for p in new.parts] == [(p.label, p.stems) for p in old.parts]

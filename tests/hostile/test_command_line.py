@@ -234,3 +234,35 @@ def test_a_template_that_would_lose_a_song_is_refused(tmp_path: Path, toy: Path)
     assert run.returncode == 2
     assert "put {track} into it" in run.stderr
     assert not (tmp_path / "separated").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_name_that_is_no_text_stops_nothing(tmp_path: Path, toy: Path) -> None:
+    write_song(tmp_path / "in" / "z.wav", noise(0.2))
+    write_song(tmp_path / "in" / "bad.wav", noise(0.2)).rename(tmp_path / "in" / os.fsdecode(b"bad\xff\xfe.wav"))
+    os.mkfifo(tmp_path / "in" / "pipe.wav")
+    run = unbraid("in", "-m", toy, cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert len(list((tmp_path / "separated").rglob("vocals.wav"))) == 2
+    assert "2 songs done" in run.stderr
+
+
+def test_an_empty_argument_is_not_this_folder(tmp_path: Path, toy: Path) -> None:
+    write_song(tmp_path / "a.wav", noise(0.2))
+    run = unbraid("separate", "", "-m", toy, cwd=tmp_path)
+    assert run.returncode == 2 and "empty" in run.stderr
+    assert not (tmp_path / "separated").exists()
+
+
+def test_a_device_is_no_song(tmp_path: Path, toy: Path) -> None:
+    if not Path("/dev/zero").exists():
+        pytest.skip("this system has no /dev/zero")
+    run = unbraid("/dev/zero", "-m", toy, cwd=tmp_path)
+    assert run.returncode == 1 and "/dev/zero: is no" in run.stderr
+
+
+def test_paths_are_not_broken_into_lines_for_what_reads_them(tmp_path: Path, toy: Path) -> None:
+    write_song(tmp_path / ("a" * 120 + ".wav"), noise(0.2))
+    run = unbraid("a" * 120 + ".wav", "-m", toy, cwd=tmp_path)
+    assert f"separated/toy/{'a' * 120}/vocals.wav" in run.stdout
+    assert run.stderr == ""

@@ -152,9 +152,12 @@ def publish(moves: list[tuple[Path, Path]]) -> None:
 
 
 def write_text(path: Path, text: str) -> Path:
-    """Write ``text`` and return ``path``. Raises OutputError."""
+    """Write ``text``, JSON, and return ``path``. Raises OutputError.
+
+    Names that are no text have lone surrogates for their bytes; what replaces these here is JSON's own escape.
+    """
     try:
-        path.write_text(text, "utf-8")
+        path.write_bytes(text.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise OutputError(f"{path.parent.parent}: cannot write here ({error.strerror})") from error
     return path

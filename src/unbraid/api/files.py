@@ -67,7 +67,7 @@ def separate_file(
             seconds=round(mix.seconds, 3),
             took_s=round(time.monotonic() - began, 3),
             residual_db=residual_db,
-            gain_db=round(20 * float(np.log10(gain)), 2),
+            gain_db=round(20 * float(np.log10(gain)), 6),
             runtime=model.loaded.runtime,
             stems=_told({name: entry for name, (entry, _) in parts.items()}, asking, presence),
             warnings=[*mix.warnings, *asking.notes, *notes],

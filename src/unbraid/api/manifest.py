@@ -68,6 +68,8 @@ def key_of(song: Path, identity: str, options: Options) -> str:
 
 
 def _digest(path: Path) -> str:
+    if path.exists() and not path.is_file():
+        raise AudioError(f"{path}: is no file, but a folder, a pipe or a device")
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import string
 from collections import Counter
@@ -51,7 +52,7 @@ def _sounds(folder: Path, out: Path | None) -> Iterator[Path]:
         if entry.is_dir() and not entry.is_symlink():
             if entry.resolve() != out and not (entry / NAME).exists():
                 yield from _sounds(entry, out)
-        elif _SOUND.fullmatch(entry.suffix):
+        elif _SOUND.fullmatch(entry.suffix) and entry.is_file():  # a pipe of that name would be waited for
             yield entry
 
 
@@ -112,16 +113,16 @@ def stem_path(template: str, model: str, track: str, stem: str, ext: str) -> Pat
     """Where a stem goes, below the output folder; no part is longer than a file system takes."""
     safe = {"model": _safe(model), "track": _safe(track), "stem": _safe(stem), "ext": ext}
     path = Path(template.format(**safe))
-    beyond = max(len(part.encode()) for part in path.parts) - _LONGEST_NAME
+    beyond = max(len(os.fsencode(part)) for part in path.parts) - _LONGEST_NAME
     if beyond > 0:  # the track gives way first: stems must stay apart
-        safe["track"] = _cut(safe["track"], len(safe["track"].encode()) - beyond) or "_"
+        safe["track"] = _cut(safe["track"], len(os.fsencode(safe["track"])) - beyond) or "_"
         path = Path(template.format(**safe))
     return Path(*(_fitting(part, f".{ext}" if part == path.name else "") for part in path.parts))
 
 
 def name_beside(track: str, suffix: str) -> str:
     """Of a file that is about the track as a whole, where songs share a folder."""
-    return _cut(_safe(track), _LONGEST_NAME - len(suffix.encode())) + suffix
+    return _cut(_safe(track), _LONGEST_NAME - len(os.fsencode(suffix))) + suffix
 
 
 def _safe(text: str) -> str:
@@ -132,11 +133,13 @@ def _safe(text: str) -> str:
 
 def _fitting(part: str, suffix: str) -> str:
     """``part`` cut to the longest name allowed, its suffix kept, never in the middle of a character."""
-    if len(part.encode()) <= _LONGEST_NAME:
+    if len(os.fsencode(part)) <= _LONGEST_NAME:
         return part
-    return _cut(part.removesuffix(suffix), _LONGEST_NAME - len(suffix.encode())) + suffix
+    return _cut(part.removesuffix(suffix), _LONGEST_NAME - len(os.fsencode(suffix))) + suffix
 
 
 def _cut(text: str, most: int) -> str:
-    """The first ``most`` bytes of ``text``, never a piece of a character."""
-    return text.encode()[: max(most, 0)].decode(errors="ignore")
+    """As much of the beginning of ``text`` as ``most`` bytes hold."""
+    while len(os.fsencode(text)) > max(most, 0):
+        text = text[:-1]
+    return text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -60,16 +61,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # for the first and takes a core from a caller (measured on loudness: 5 ms of CPU a block alone, 19 ms with it).
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     keep_freed()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names that are no text, or none in this locale
+            stream.reconfigure(errors="backslashreplace")
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
+    if "" in words:  # an unset variable of a shell, which would be taken for the folder one is in
+        _say("one of the arguments is empty; leave it out, or say what is meant (. for this folder)")
+        _end(USAGE)
     _end(_run(_with_command(words), debug))
 
 
 def _with_command(words: list[str]) -> list[str]:
     """Put the command that is meant where none is named."""
+    if words and words[0] == "--":
+        return ["separate", *words]
+    own = ("-h", "--help", "--version")
     commands = {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}
-    if words and not words[0].startswith("-") and words[0] not in commands:
+    if words and words[0] not in own and words[0] not in commands:
         return ["separate", *words]
     return words
 
@@ -124,7 +134,8 @@ def _end(code: int) -> None:
     """Leave at once: a worker in the middle of a chunk must not hold up an exit that was asked for."""
     for stream in (sys.stdout, sys.stderr):
         try:
-            stream.flush()
+            if stream is not None:  # closed by whoever called us
+                stream.flush()
         except (BrokenPipeError, OSError):
             code = code or FAILED
     os._exit(code)

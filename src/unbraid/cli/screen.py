@@ -17,6 +17,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 from rich.table import Table
 
 from unbraid.api.presence import LIKELY
+from unbraid.runtime.heap import give_back, keep_freed
 
 if TYPE_CHECKING:
     from unbraid.api import Job
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from unbraid.zoo.fetch import OnBytes
 
 
+_WIDE = 1000
 _BETTER = "compact is the small model in the package; see `unbraid models` for slower ones that sound better"
 
 
@@ -37,6 +39,8 @@ class Screen:
         self._json = json
         self._err = Console(stderr=True, highlight=False)
         self._out = Console(stderr=json, highlight=False)
+        if not self._out.is_terminal:
+            self._out.width = _WIDE  # a path that is broken into lines is no path to what reads it
         self._stopped = False
 
     def stop_asked(self) -> bool:
@@ -53,6 +57,7 @@ class Screen:
             TimeRemainingColumn(),
             console=self._err,
             transient=True,
+            disable=not self._err.is_terminal,
         ) as bar:
             tasks: dict[str, TaskID] = {}
 
@@ -67,10 +72,16 @@ class Screen:
     def song(self, song: Path) -> Iterator[OnProgress]:
         """A progress bar for one song."""
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
-        with Progress(*columns, TimeRemainingColumn(), console=self._err, transient=True) as bar:
+        shown = self._err.is_terminal
+        with Progress(*columns, TimeRemainingColumn(), console=self._err, transient=True, disable=not shown) as bar:
             task = bar.add_task(escape(song.name), total=1.0)
+            stage = ""
 
             def tell(step: Step) -> None:
+                nonlocal stage
+                if step.stage != stage:
+                    stage = step.stage
+                    give_back() if stage == "write" else keep_freed()
                 bar.update(task, completed=step.fraction, description=f"{escape(song.name)}  {step.stage}")
 
             try:

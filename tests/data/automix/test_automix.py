@@ -65,6 +65,7 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("songs")
     write_made(root / "train" / "slow", SLOW)
     write_made(root / "train" / "fast", FAST)
+    write_made(root / "valid" / "held", SLOW)
     return root
 
 
