@@ -44,8 +44,10 @@ def command(
         raise MissingExtra("the desk needs a web server; pip install 'unbraid[web]'") from error
     from unbraid.api import Options, load
     from unbraid.home import home
+    from unbraid.runtime.heap import give_back
 
     options = Options(model=model, device=device, runtime=runtime)  # type: ignore[arg-type]  # it checks them
+    give_back()  # a desk lives long, beside other programs
     _allow_files()
     limits = Limits(upload_mb, minutes, waiting, keep_hours)
     listening = _listen(host, port)
