@@ -6,18 +6,22 @@ import sys
 
 import pytest
 
-from unbraid.runtime.heap import keep_freed
+from unbraid.runtime.heap import give_back, keep_freed
 
 COUNT = """
 import resource, sys
 import numpy as np
-from unbraid.runtime.heap import keep_freed
-if sys.argv[1] == "kept":
+from unbraid.runtime.heap import give_back, keep_freed
+if sys.argv[1] != "given back":
     assert keep_freed()
 np.ones(1 << 24, np.float32)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(10):
     np.ones(1 << 24, np.float32)
+if sys.argv[1] == "held":
+    assert give_back()
+    print(int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize() >> 20)
+    sys.exit()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
@@ -35,6 +39,12 @@ def test_kept_memory_is_found_again() -> None:
     assert faults("kept") < 1000 < faults("given back")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="mallopt is glibc's")
+def test_what_was_kept_can_be_given_back() -> None:
+    """MiB that the process holds after arrays of 64 MiB came and went."""
+    assert faults("held") < 60
+
+
 @pytest.mark.skipif(sys.platform == "linux", reason="elsewhere there is nothing to tell the allocator")
 def test_other_systems_are_left_alone() -> None:
-    assert not keep_freed()
+    assert not keep_freed() and not give_back()
