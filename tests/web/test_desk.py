@@ -22,7 +22,7 @@ from unbraid.api import Model
 from unbraid.errors import OutputError, UsageError
 from unbraid.signal import Samples
 from unbraid.web import desk as desk_module
-from unbraid.web import line, sound
+from unbraid.web import line, sound, views
 from unbraid.web.app import app_for
 from unbraid.web.desk import Desk, Limits
 
@@ -416,6 +416,27 @@ def test_who_asks_for_too_much_at_once_is_told_so(
             time.sleep(0.01)
         go_on.set()
         assert sorted(code.result() for code in codes) == [200] * 8 + [503] * 4
+
+
+def test_mixes_that_are_being_made_count(client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go_on = threading.Semaphore(0), threading.Event()
+
+    def slow(_: object) -> Iterator[bytes]:
+        begun.release()
+        assert go_on.wait(60)
+        yield b"sound"
+
+    id = uploaded(client, song_bytes(tmp_path, 0.1)[0])
+    waited(client, id)
+    monkeypatch.setattr(views, "mixed", slow)
+    with client, ThreadPoolExecutor(12) as pool:
+        codes = [pool.submit(lambda: client.get(f"/api/songs/{id}/mix?drums=1").status_code) for _ in range(12)]
+        assert begun.acquire(timeout=60)
+        while sum(code.done() for code in codes) < 4:
+            time.sleep(0.01)
+        go_on.set()
+        assert sorted(code.result() for code in codes) == [200] * 8 + [503] * 4
+    assert client.get(f"/api/songs/{id}/mix?drums=1").status_code == 200
 
 
 def test_other_sites_change_nothing(client: TestClient, tmp_path: Path) -> None:

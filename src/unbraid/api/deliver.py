@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -140,15 +141,21 @@ def publish(moves: list[tuple[Path, Path]]) -> None:
 
     An older one goes first: stopped in between, a run leaves none, and not one that speaks of other files.
     """
-    for part, final in [(None, moves[-1][1]), *dict(moves).items()]:
-        try:
-            if part is None:
-                final.unlink(missing_ok=True)
-                continue
+    manifest = moves[-1][1]
+    with _named(manifest):
+        manifest.unlink(missing_ok=True)
+    for part, final in dict(moves).items():
+        with _named(final):
             final.parent.mkdir(parents=True, exist_ok=True)
             part.replace(final)
-        except OSError as error:
-            raise OutputError(f"{final}: cannot be written ({error.strerror})") from error
+
+
+@contextmanager
+def _named(final: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"{final}: cannot be written ({error.strerror})") from error
 
 
 def write_text(path: Path, text: str) -> Path:

@@ -11,6 +11,8 @@ import typer
 from unbraid.cli.options import Device, Offline, Runtime
 
 if TYPE_CHECKING:
+    import uvicorn
+
     from unbraid.web.desk import Desk
 
 _MOST_CONNECTIONS = 500
@@ -62,10 +64,10 @@ def command(
     return _serve(uvicorn.Server(settings), listening, desk)
 
 
-def _serve(server: object, listening: socket.socket, desk: Desk) -> int:
+def _serve(server: uvicorn.Server, listening: socket.socket, desk: Desk) -> int:
     """Until Ctrl-C, which is how a desk is closed and no failure."""
     try:
-        server.run(sockets=[listening])  # type: ignore[attr-defined]  # uvicorn is imported inside the command
+        server.run(sockets=[listening])
     except KeyboardInterrupt:
         pass
     finally:
@@ -74,14 +76,15 @@ def _serve(server: object, listening: socket.socket, desk: Desk) -> int:
 
 
 def _allow_files() -> None:
-    """As many open files as this user may have; every connection is one."""
+    """Enough open files, if this user may have them: every connection is one, and every song some more."""
     try:
         import resource
     except ImportError:  # Windows
         return
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 4 * _MOST_CONNECTIONS if most == resource.RLIM_INFINITY else most
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 4 * _MOST_CONNECTIONS if most == resource.RLIM_INFINITY else min(4 * _MOST_CONNECTIONS, most)
+    if now != resource.RLIM_INFINITY and now < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _listen(host: str, port: int) -> socket.socket:

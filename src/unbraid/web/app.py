@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
@@ -20,7 +20,6 @@ from unbraid.errors import UnbraidError, UsageError
 from unbraid.web.desk import Desk
 from unbraid.web.views import Views
 
-T = TypeVar("T")
 STATIC = Path(__file__).parent / "static"
 OWN = "x-unbraid"
 """A header that only our own page sends: a browser asks us first before another site's page may."""

@@ -10,11 +10,11 @@ from urllib.parse import quote
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, JSONResponse, Response
 
 from unbraid.errors import UsageError
 from unbraid.web.desk import Desk
-from unbraid.web.patience import Few, steady
+from unbraid.web.patience import Few, Streamed, steady
 from unbraid.web.shelf import Entry
 from unbraid.web.sound import mixed, piece
 
@@ -124,7 +124,7 @@ class Views:
         if not heard:
             raise UsageError("nothing is to be heard; turn up a stem")
         headers = _saved_as(f"{_bare(entry)} (mix).wav")
-        return StreamingResponse(self._slow.each(mixed(heard)), media_type="audio/wav", headers=headers)
+        return Streamed(self._slow, mixed(heard), "audio/wav", headers)
 
     async def stem(self, request: Request) -> Response:
         entry, stems = await self._stems(request)
