@@ -31,7 +31,7 @@ def machine() -> str:
         found = re.search(r"model name\s*:\s*(.+)", told)
         name = found.group(1) if found else name
         name += " with AVX-512" if " avx512f " in told else ""
-    from unbraid.engine.run import cores
+    from unbraid.engine.cores import cores
 
     return f"{name}, {cores()} cores, Python {platform.python_version()}, {platform.system()}"
 

@@ -162,8 +162,8 @@ def start_long(tmp_path: Path, toy: Path) -> tuple[subprocess.Popen[str], Path]:
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        # A shell that starts the tests in the background lets them inherit a SIGINT that is ignored.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        # A shell that starts the tests in the background lets them inherit signals that are ignored.
+        preexec_fn=lambda: [signal.signal(number, signal.SIG_DFL) for number in (signal.SIGINT, signal.SIGHUP)],
     )
     out = tmp_path / "separated"
     deadline = time.monotonic() + 60
@@ -175,13 +175,14 @@ def start_long(tmp_path: Path, toy: Path) -> tuple[subprocess.Popen[str], Path]:
     raise AssertionError(f"the run ended too soon: {run.communicate()}")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_it_cleanly(tmp_path: Path, toy: Path, number: signal.Signals) -> None:
     run, out = start_long(tmp_path, toy)
     run.send_signal(number)
     _, told = run.communicate(timeout=20)
     assert run.returncode == 128 + number
     assert "Traceback" not in told
+    assert ("stopped; what is done is kept" in told) == (number == signal.SIGINT)
     assert not leftovers(out)
     assert not list(out.glob(".unbraid-*"))
     assert not (out / "toy" / "b").exists()
@@ -266,3 +267,41 @@ def test_paths_are_not_broken_into_lines_for_what_reads_them(tmp_path: Path, toy
     run = unbraid("a" * 120 + ".wav", "-m", toy, cwd=tmp_path)
     assert f"separated/toy/{'a' * 120}/vocals.wav" in run.stdout
     assert run.stderr == ""
+
+
+def test_songs_by_list_over_a_cluster(tmp_path: Path, toy: Path) -> None:
+    pytest.importorskip("ray")
+    for name in "ab":
+        write_song(tmp_path / "in" / f"{name}.wav", noise(0.2))
+    (tmp_path / "in" / "c.mp3").write_text("these are words, no sound")
+    (tmp_path / "list.txt").write_text("in/a.wav\nin/b.wav\nin/c.mp3\n")
+    words = ("separate", "--songs-from", "list.txt", "-m", toy, "--json", "--cores", "1", "--cluster", "local")
+    run = unbraid(*words, cwd=tmp_path)
+    assert run.returncode == 1
+    assert {json.loads(line)["song"] for line in run.stdout.splitlines()} == {"in/a.wav", "in/b.wav"}
+    assert "c.mp3: is not a sound file" in run.stderr and "2 songs done, 1 failed" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert not leftovers(tmp_path / "separated")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ((), "no song was given"),
+        (("--songs-from", "none.txt"), "no list of songs"),
+        (("song.wav", "--cluster", "127.0.0.1:1"), "no Ray cluster at"),
+        (("song.wav", "--list-sounds", "--cluster", "local"), "leave out --cluster"),
+        (("song.wav", "--cores", "0"), "cores"),
+    ],
+)
+def test_songs_and_machines_that_are_not_there(tmp_path: Path, words: tuple[str, ...], says: str) -> None:
+    write_song(tmp_path / "song.wav", noise(0.1))
+    run = unbraid("separate", *words, cwd=tmp_path)
+    assert run.returncode == 2
+    assert says in run.stderr and "Traceback" not in run.stderr
+
+
+def test_cores_said_in_a_way_that_makes_no_sense(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNBRAID_CORES", "many")
+    run = unbraid("doctor", cwd=tmp_path)
+    assert run.returncode == 2 and "UNBRAID_CORES is 'many'" in run.stderr

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from unbraid.engine.run import cores
+from unbraid.engine.cores import cores
 from unbraid.errors import ModelError, UsageError
 from unbraid.runtime.torch import TorchSeparator, pick_device
 from unbraid.spec import Spec

@@ -18,7 +18,7 @@ from unbraid.zoo.checkpoint import Device
 from unbraid.zoo.fetch import OnBytes
 from unbraid.zoo.load import load as _load
 
-__all__ = ["Job", "Model", "Options", "Separation", "load", "models", "separate", "separate_file"]
+__all__ = ["Job", "Model", "Options", "Separation", "load", "load_for", "models", "separate", "separate_file"]
 
 
 def load(
@@ -36,6 +36,19 @@ def load(
     ModelError, or MissingExtra if what would run it is not installed.
     """
     return Model(_load(str(model), runtime=runtime, device=device, offline=offline, wanted=wanted, on_bytes=on_bytes))
+
+
+def load_for(options: Options, on_bytes: OnBytes | None = None) -> Model:
+    """The model that ``options`` name, and of a bag only what their stems need. Raises as :func:`load` does."""
+    wanted = (options.two_stems,) if options.two_stems else options.stems
+    return load(
+        options.model,
+        runtime=options.runtime,
+        device=options.device,
+        offline=options.offline,
+        wanted=() if options.asks else wanted,  # words may need any stem
+        on_bytes=on_bytes,
+    )
 
 
 def models() -> tuple[str, ...]:

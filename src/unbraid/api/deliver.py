@@ -17,9 +17,9 @@ from unbraid.api.options import Options
 from unbraid.audio.formats import Format
 from unbraid.audio.stem_mp4 import write_stem_mp4
 from unbraid.audio.write import write_audio
+from unbraid.engine.cores import cores
 from unbraid.engine.finish import Mixdown, Output, common_gain, remainder, render
 from unbraid.engine.progress import StopAsked
-from unbraid.engine.run import cores
 from unbraid.errors import Cancelled, OutputError
 from unbraid.metrics.loudness import SLOWEST_HZ, Loudness
 from unbraid.signal import Samples

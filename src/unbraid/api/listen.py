@@ -16,10 +16,10 @@ from unbraid.api.ingest import ingest
 from unbraid.api.join import vector
 from unbraid.api.model import Model
 from unbraid.api.stream import heard_by
+from unbraid.engine.cores import cores
 from unbraid.engine.plan import Chunk, plan
 from unbraid.engine.presence import Presence
 from unbraid.engine.progress import StopAsked, never
-from unbraid.engine.run import cores
 from unbraid.engine.source import Source, read_padded
 from unbraid.engine.spool import SpoolFolder
 from unbraid.errors import Cancelled, ModelError

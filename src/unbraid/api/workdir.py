@@ -17,6 +17,7 @@ from unbraid.errors import OutputError
 
 _PREFIX = ".unbraid-"
 _LOCK = "lock"
+_NEW_S = 0.25
 
 
 @contextlib.contextmanager
@@ -24,7 +25,6 @@ def workdir(out: Path) -> Iterator[Path]:
     """A fresh folder in ``out`` (made if missing), gone when the block is left. Raises OutputError."""
     try:
         out.mkdir(parents=True, exist_ok=True)
-        _sweep(out)
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=out))
         lock = (folder / _LOCK).open("w")
     except OSError as error:
@@ -32,6 +32,7 @@ def workdir(out: Path) -> Iterator[Path]:
     with lock:
         try_lock(lock.fileno())
         try:
+            _sweep(out, os.fstat(lock.fileno()).st_mtime)
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -47,12 +48,16 @@ def check_room(folder: Path, needed: int) -> None:
         )
 
 
-def _sweep(out: Path) -> None:
-    """Remove the folders of runs that are dead: a live one holds the lock of its folder."""
+def _sweep(out: Path, now: float) -> None:
+    """Remove the folders of runs that are dead: a live one holds the lock of its folder.
+
+    One that was made just now (``now`` by the clock of the disk, which other machines may share) may be about to.
+    """
     for folder in out.glob(f"{_PREFIX}*"):
         try:
             with (folder / _LOCK).open("r+") as lock:
-                dead = try_lock(lock.fileno())
+                old = os.fstat(lock.fileno()).st_mtime < now - _NEW_S
+                dead = old and try_lock(lock.fileno())
         except OSError:
             continue  # just being made, or not ours to touch
         if dead:

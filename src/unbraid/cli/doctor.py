@@ -14,6 +14,7 @@ _PARTS = {
     "torch": "torch",
     "matplotlib": "plot",
     "starlette": "web",
+    "ray": "cluster",
     "lightning_fabric": "train",
 }
 
@@ -23,7 +24,7 @@ def command() -> int:
     import platform
 
     from unbraid import __version__
-    from unbraid.engine.run import cores
+    from unbraid.engine.cores import cores
 
     typer.echo(f"unbraid {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}")
     typer.echo(f"cores this process may use: {cores()}")

@@ -20,6 +20,9 @@ HELP = """Takes a song apart: vocals, drums, bass, other.
 `unbraid SONG` is short for `unbraid separate SONG`."""
 
 OK, FAILED, USAGE = 0, 1, 2
+_INTERRUPTED = 128 + signal.SIGINT
+# A request to end, and a terminal that was closed (which Windows does not tell by a signal).
+_ENDS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 app = typer.Typer(
     help=HELP,
@@ -86,16 +89,18 @@ def _with_command(words: list[str]) -> list[str]:
 
 def _run(words: list[str], debug: bool) -> int:
     """Run and return the exit code: 0 done, 1 something failed, 2 bad usage, 128 + n ended by signal n."""
-    signal.signal(signal.SIGTERM, _terminate)
+    for number in _ENDS:
+        if signal.getsignal(number) == signal.SIG_DFL:  # nohup has it ignored, and is to have its way
+            signal.signal(number, _terminate)
     try:
-        return int(app(words, standalone_mode=False, prog_name="unbraid") or OK)
+        code = int(app(words, standalone_mode=False, prog_name="unbraid") or OK)
+        return _interrupted() if code == _INTERRUPTED else code  # what the parser makes of Ctrl-C
     except typer.Exit as end:
         return end.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        _say("stopped")
-        return 128 + signal.SIGINT
-    except _Terminated:
-        return 128 + signal.SIGTERM
+        return _interrupted()
+    except _Terminated as ended:
+        return 128 + ended.number
     except BrokenPipeError:
         return FAILED
     except UnbraidError as error:
@@ -119,11 +124,20 @@ def _unexpected(error: Exception, debug: bool) -> int:
 
 
 class _Terminated(BaseException):
-    """SIGTERM, as an exception, so that temporary files are removed on the way out."""
+    """SIGTERM or SIGHUP, as an exception, so that temporary files are removed on the way out."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
-    raise _Terminated
+    raise _Terminated(number)
+
+
+def _interrupted() -> int:
+    _say("stopped; what is done is kept, and the same command does the rest")
+    return _INTERRUPTED
 
 
 def _say(message: str) -> None:

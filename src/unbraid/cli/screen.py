@@ -17,7 +17,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 from rich.table import Table
 
 from unbraid.api.presence import LIKELY
-from unbraid.runtime.heap import give_back, keep_freed
+from unbraid.runtime.heap import StageHeap
 
 if TYPE_CHECKING:
     from unbraid.api import Job
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from unbraid.api.manifest import FileReport, Report
     from unbraid.engine.progress import OnProgress
     from unbraid.engine.progress import Progress as Step
+    from unbraid.errors import UnbraidError
     from unbraid.zoo.fetch import OnBytes
 
 
@@ -75,13 +76,10 @@ class Screen:
         shown = self._err.is_terminal
         with Progress(*columns, TimeRemainingColumn(), console=self._err, transient=True, disable=not shown) as bar:
             task = bar.add_task(escape(song.name), total=1.0)
-            stage = ""
+            heap = StageHeap()
 
             def tell(step: Step) -> None:
-                nonlocal stage
-                if step.stage != stage:
-                    stage = step.stage
-                    give_back() if stage == "write" else keep_freed()
+                heap.enter(step.stage)
                 bar.update(task, completed=step.fraction, description=f"{escape(song.name)}  {step.stage}")
 
             try:
@@ -93,27 +91,23 @@ class Screen:
                 bar.stop()
         self._stopped = False
 
-    def failed(self, message: str) -> None:
+    def failed(self, error: UnbraidError) -> None:
         self._stopped = False
-        self._err.print(f"unbraid: {message}", style="red", markup=False, soft_wrap=True)
+        self._err.print(f"unbraid: {error}", style="red", markup=False, soft_wrap=True)
 
     def report(self, job: Job, report: Report) -> None:
         """What became of a song."""
         for warning in report.warnings:
             self._err.print(f"unbraid: {job.song}: {warning}", style="yellow", markup=False, soft_wrap=True)
         if self._json:
-            # Not through rich, which would wrap it.
-            sys.stdout.write(json.dumps(as_object(job, report), ensure_ascii=False, allow_nan=False) + "\n")
-            sys.stdout.flush()
+            _print_object(as_object(job, report))
         else:
             self._out.print(_table(job, report))
 
     def heard(self, song: Path, sounds: list[Heard]) -> None:
         """What can be heard in a song, the likeliest first."""
         if self._json:
-            listed = {"song": str(song), "sounds": [asdict(each) for each in sounds]}
-            sys.stdout.write(json.dumps(listed, ensure_ascii=False, allow_nan=False) + "\n")
-            sys.stdout.flush()
+            _print_object({"song": str(song), "sounds": [asdict(each) for each in sounds]})
             return
         table = Table(title=escape(str(song)), title_justify="left", title_style="bold", box=None, pad_edge=False)
         for column in ("sound", "part of", "presence"):
@@ -128,6 +122,12 @@ class Screen:
             self._err.print(f"{songs - failed if failed < songs else 0} songs done, {failed} failed", markup=False)
         if model == "compact" and failed < songs:
             self._err.print(_BETTER, style="dim", markup=False, soft_wrap=True)
+
+
+def _print_object(told: dict[str, object]) -> None:
+    """One line of JSON; not through rich, which would wrap it."""
+    sys.stdout.write(json.dumps(told, ensure_ascii=False, allow_nan=False) + "\n")
+    sys.stdout.flush()
 
 
 def as_object(job: Job, report: Report) -> dict[str, object]:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from unbraid.cli.options import Device, Offline, Overlap, Runtime
 
-if TYPE_CHECKING:
-    from unbraid.api import Job, Options
-    from unbraid.api.model import Model
-    from unbraid.cli.screen import Screen
-
 
 def command(
-    songs: Annotated[list[Path], typer.Argument(metavar="SONG|FOLDER...", help="Audio or video files, or folders.")],
+    songs: Annotated[
+        list[Path] | None, typer.Argument(metavar="SONG|FOLDER...", help="Audio or video files, or folders.")
+    ] = None,
+    songs_from: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Also those that a list or playlist names; - is standard input."),
+    ] = None,
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the results.")] = Path("separated"),
     model: Annotated[str, typer.Option("-m", "--model", help="A name from `unbraid models`, or a file.")] = "compact",
     stems: Annotated[str | None, typer.Option(help="Only these, for example vocals,drums.")] = None,
@@ -42,6 +43,11 @@ def command(
     seed: Annotated[int, typer.Option(help="Decides the delays and the dither.")] = 0,
     device: Device = "auto",
     runtime: Runtime = "auto",
+    cores: Annotated[int | None, typer.Option(min=1, help="To use for a song.  [default: all; on a cluster 4]")] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Share songs out over a Ray cluster: auto, local, HOST:PORT."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Do songs again that are done.")] = False,
     offline: Offline = False,
     plot: Annotated[bool, typer.Option("--plot", help="Also draw waveforms and spectrograms to a PNG.")] = False,
@@ -52,6 +58,8 @@ def command(
 ) -> int:
     """Take songs apart: OUT/{model}/{track}/{stem}.wav for each stem."""
     from unbraid.api import Options
+    from unbraid.cli.batch import given_songs, list_all, separate_all
+    from unbraid.cli.screen import Screen
     from unbraid.errors import UsageError
 
     if karaoke and two_stems not in (None, "vocals"):
@@ -79,9 +87,12 @@ def command(
         offline=offline,
         template=filename,
     )
-    if list_sounds:
-        return _list(songs, options, json=json)
-    return _separate(songs, out, options, force=force, json=json)
+    given, screen = given_songs(songs or (), songs_from), Screen(json=json)
+    if not list_sounds:
+        return separate_all(given, out, options, screen, cluster=cluster, cores=cores, force=force)
+    if cluster is not None:
+        raise UsageError("--list-sounds listens on this machine; leave out --cluster")
+    return list_all(given, options, screen)
 
 
 def seconds(text: str) -> float:
@@ -103,87 +114,3 @@ def seconds(text: str) -> float:
 
 def _depth(text: str) -> Any:
     return int(text) if text in ("16", "24") else text
-
-
-def _separate(songs: list[Path], out: Path, options: Options, *, force: bool, json: bool) -> int:
-    """Do every song; one that fails is named and does not stop the others."""
-    from unbraid.api import Job
-    from unbraid.api.names import check_apart, check_template, track_names
-    from unbraid.cli.screen import Screen
-    from unbraid.errors import MissingExtra, ModelError, UnbraidError, UsageError
-
-    check_template(options.template)
-    screen = Screen(json=json)
-    found, failed = _find(songs, screen, out)
-    if not found:
-        return 1
-    jobs = [Job(song, track, out, options) for song, track in zip(found, track_names(found), strict=True)]
-    check_apart([job.path("model", "stem") for job in jobs], found, options.template)
-    model = _load(options, screen)
-    for job in jobs:
-        try:
-            _one(job, model, screen, force=force)
-        except (ModelError, UsageError, MissingExtra):
-            raise  # would fail every other song too
-        except UnbraidError as error:
-            failed += 1
-            screen.failed(str(error))
-    screen.end(len(found), failed, options.model)
-    return 1 if failed else 0
-
-
-def _load(options: Options, screen: Screen) -> Model:
-    from unbraid.api import load
-
-    wanted = (options.two_stems,) if options.two_stems else options.stems
-    with screen.download() as on_bytes:
-        return load(
-            options.model,
-            runtime=options.runtime,
-            device=options.device,
-            offline=options.offline,
-            wanted=() if options.asks else wanted,  # words may need any stem
-            on_bytes=on_bytes,
-        )
-
-
-def _list(songs: list[Path], options: Options, *, json: bool) -> int:
-    """What can be heard in each song."""
-    from unbraid.api.listen import list_sounds
-    from unbraid.cli.screen import Screen
-    from unbraid.errors import AudioError
-
-    screen = Screen(json=json)
-    found, failed = _find(songs, screen, None)
-    model = _load(options, screen)
-    for song in found:
-        try:
-            screen.heard(song, list_sounds(song, model, screen.stop_asked))
-        except AudioError as error:
-            failed += 1
-            screen.failed(str(error))
-    return 1 if failed else 0
-
-
-def _find(given: list[Path], screen: Screen, out: Path | None) -> tuple[list[Path], int]:
-    """The songs of every argument, results in ``out`` left out; a folder without any is a failure of its own."""
-    from unbraid.api.names import find_songs
-    from unbraid.errors import AudioError
-
-    found: list[Path] = []
-    failed = 0
-    for path in given:
-        try:
-            found += find_songs([path], out)
-        except AudioError as error:
-            failed += 1
-            screen.failed(str(error))
-    return list(dict.fromkeys(found)), failed
-
-
-def _one(job: Job, model: Model, screen: Screen, *, force: bool) -> None:
-    from unbraid.api import separate_file
-
-    with screen.song(job.song) as progress:
-        report = separate_file(job, model, force=force, progress=progress, stop_asked=screen.stop_asked)
-    screen.report(job, report)

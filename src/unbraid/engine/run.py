@@ -7,7 +7,6 @@ when there are fewer than callers get the idle cores, too, if the separator can 
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,16 +16,12 @@ import numpy as np
 
 from unbraid.engine.blend import Blend
 from unbraid.engine.contract import Gathering, Separated, Separator, Sharing
+from unbraid.engine.cores import cores
 from unbraid.engine.plan import Chunk, count, plan
 from unbraid.engine.progress import Meter
 from unbraid.engine.source import AS_IT_IS, Level, Source, read_padded
 from unbraid.errors import ModelError
 from unbraid.signal import Samples
-
-
-def cores() -> int:
-    """Cores this process may use, which in a container or under taskset are fewer than the machine's."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)

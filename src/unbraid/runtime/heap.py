@@ -38,6 +38,19 @@ def give_back() -> bool:
     return True
 
 
+class StageHeap:
+    """Keeps what is freed while songs are taken apart, and gives it back once files are written: one a process."""
+
+    def __init__(self) -> None:
+        self._stage = ""
+
+    def enter(self, stage: str) -> None:
+        """Of ``unbraid.engine.progress.Progress``; told more than once it is only the first time that matters."""
+        if stage != self._stage:
+            self._stage = stage
+            give_back() if stage == "write" else keep_freed()
+
+
 def _tell(wanted: dict[int, int]) -> bool:
     if sys.platform != "linux":
         return False

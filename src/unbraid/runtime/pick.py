@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import Literal
 
-from unbraid.engine.run import cores
+from unbraid.engine.cores import cores
 from unbraid.errors import UsageError
 from unbraid.runtime.facts import GraphFacts
 from unbraid.runtime.graph import GraphSeparator

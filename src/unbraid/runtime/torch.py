@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from unbraid.engine.contract import Separated
-from unbraid.engine.run import cores
+from unbraid.engine.cores import cores
 from unbraid.errors import MissingExtra, ModelError, UsageError
 from unbraid.signal import Samples
 from unbraid.spec import Spec

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from unbraid.engine.contract import Separated
-from unbraid.engine.run import cores
+from unbraid.engine.cores import cores
 from unbraid.errors import ModelError
 from unbraid.runtime.torch import TorchSeparator
 from unbraid.signal import Samples
