@@ -144,12 +144,38 @@ def test_a_second_run_is_skipped_and_other_options_are_not(tmp_path: Path, toy_m
     assert not separate_file(Job(song, "song", out, Options()), toy_model, force=True).skipped
 
 
+def test_what_an_earlier_run_left_beside_is_told(tmp_path: Path, toy_model: Model) -> None:
+    song, out = write_song(tmp_path / "song.wav", noise(0.2)), tmp_path / "out"
+    assert do(song, toy_model, out).warnings == []
+    (warning,) = do(song, toy_model, out, two_stems="vocals").warnings
+    assert warning == "rest.wav: left as an earlier run with other options wrote it"
+    assert do(song, toy_model, out).warnings == ["no_vocals.wav: left as an earlier run with other options wrote it"]
+    (out / "toy" / "song" / "rest.wav").unlink()
+    assert do(song, toy_model, out, two_stems="vocals").warnings == []
+
+
+@pytest.mark.parametrize("format", ["mp3", "ogg", "opus", "m4a"])
+def test_fewer_bits_make_smaller_files(tmp_path: Path, toy_model: Model, format: Any) -> None:
+    song = write_song(tmp_path / "song.wav", noise(3.0))
+    sizes = [
+        do(song, toy_model, tmp_path / str(kbps), format=format, bitrate_kbps=kbps).stems["vocals"].bytes
+        for kbps in (None, 96, 32)
+    ]
+    assert sizes[0] > 1.3 * sizes[1] > 1.3 * sizes[2]
+
+
+def test_opus_in_mono_takes_what_it_can(tmp_path: Path, toy_model: Model) -> None:
+    song = write_song(tmp_path / "song.wav", noise(0.5, channels=1))
+    do(song, toy_model, tmp_path / "out", format="opus", bitrate_kbps=320)
+
+
 def test_a_damaged_manifest_means_do_it_again(tmp_path: Path, toy_model: Model) -> None:
     song, out = write_song(tmp_path / "song.wav", noise(0.2)), tmp_path / "out"
     do(song, toy_model, out)
     manifest = out / "toy" / "song" / "unbraid.json"
     good = manifest.read_text()
-    for text in ("", "[]", "{}", good.replace('"bytes"', '"byte"'), good[:100]):
+    numbered = good.replace('"toy/song/rest.wav"', "5")
+    for text in ("", "[]", "{}", good.replace('"bytes"', '"byte"'), good[:100], numbered):
         manifest.write_text(text)
         assert not do(song, toy_model, out).skipped
 

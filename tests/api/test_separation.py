@@ -9,6 +9,8 @@ import pytest
 
 import unbraid
 from tests.api.conftest import noise, read_back, write_song
+from unbraid.audio.tags import Tags, read_tags
+from unbraid.audio.write import write_audio
 from unbraid.errors import AudioError, Cancelled, UsageError
 
 
@@ -24,6 +26,15 @@ def test_a_file_becomes_stems_that_can_be_saved(tmp_path: Path, toy: Path) -> No
         found, rate = read_back(path)
         assert rate == 48_000
         np.testing.assert_array_equal(found, stems[name])
+
+
+def test_saved_stems_have_the_songs_tags(tmp_path: Path, toy: Path) -> None:
+    song = tmp_path / "song.flac"
+    write_audio(song, [noise(0.3)], 44_100, 2, format="flac", tags=Tags({"title": "A song", "artist": "Somebody"}))
+    stems = unbraid.separate(song, model=toy)
+    for path in stems.save(tmp_path / "out", format="mp3", bitrate_kbps=64):
+        assert read_tags(path).values["artist"] == "Somebody"
+        assert path.stat().st_size < 0.3 * 64_000 / 8 + 6000
 
 
 def test_a_loaded_model_takes_arrays(toy_model: unbraid.api.Model) -> None:

@@ -53,3 +53,8 @@ def test_an_empty_text_is_bad_usage(model: str, song: Path, tmp_path: Path) -> N
     with pytest.raises(UsageError, match="empty text"):
         command([song], tmp_path / "out", model, ask=[""])
     assert not list((tmp_path / "out").glob("**/*.wav"))
+
+
+def test_a_format_in_capitals(model: str, song: Path, tmp_path: Path) -> None:
+    assert command([song], tmp_path / "out", model, format="FLAC") == 0
+    assert list((tmp_path / "out").rglob("vocals.flac"))

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from unbraid.runtime.heap import give_back, keep_freed
+from unbraid.runtime import heap
+from unbraid.runtime.heap import StageHeap, give_back, keep_freed
 
 COUNT = """
 import resource, sys
@@ -48,3 +49,13 @@ def test_what_was_kept_can_be_given_back() -> None:
 @pytest.mark.skipif(sys.platform == "linux", reason="elsewhere there is nothing to tell the allocator")
 def test_other_systems_are_left_alone() -> None:
     assert not keep_freed() and not give_back()
+
+
+def test_memory_is_kept_only_while_a_song_is_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(heap, "keep_freed", lambda: done.append("kept"))
+    monkeypatch.setattr(heap, "give_back", lambda: done.append("given back"))
+    stages = StageHeap()
+    for stage in ("", "read", "read", "separate", "separate", "write", "write", "", "read", ""):
+        stages.enter(stage)
+    assert done == ["kept", "kept", "given back", "given back", "kept", "given back"]

@@ -90,6 +90,17 @@ def test_a_song_goes_in_and_its_stems_come_out(client: TestClient, tmp_path: Pat
     np.testing.assert_allclose(heard.T, 0.2 * samples, atol=1e-5)
 
 
+def test_who_holds_memory_hears_what_is_being_done(folder: Path, tmp_path: Path) -> None:
+    heard: list[str] = []
+    desk = Desk(pair(), folder, Limits(upload_mb=2), heard.append)
+    client = TestClient(app_for(desk, {"testserver"}))
+    waited(client, uploaded(client, song_bytes(tmp_path)[0]))
+    waited(client, uploaded(client, b"no sound"))
+    desk.close()
+    assert heard[0] == "read" and heard.index("write") < heard.index("") < len(heard) - 1
+    assert heard[-1] == ""
+
+
 def test_pieces_join_to_the_stem(client: TestClient, tmp_path: Path) -> None:
     content, samples = song_bytes(tmp_path, 1.05)
     id = uploaded(client, content)

@@ -79,6 +79,7 @@ def encode(
             mixdown.mix.channels,
             format=format,
             depth=options.depth,
+            bitrate_kbps=options.bitrate_kbps,
             tags=mix.tags,
             samples=mixdown.mix.length,
             dither_seed=options.seed,

@@ -13,7 +13,7 @@ from unbraid.api.asking import Asking, plan_asking
 from unbraid.api.deliver import Job, encode, measure, publish, write_text
 from unbraid.api.ingest import Mix, ingest
 from unbraid.api.join import take_apart
-from unbraid.api.manifest import NAME, FileReport, Report, finished, key_of, manifest_text
+from unbraid.api.manifest import NAME, FileReport, Report, finished, key_of, left_beside, manifest_text
 from unbraid.api.model import Model
 from unbraid.api.names import check_template
 from unbraid.api.options import Options
@@ -70,7 +70,7 @@ def separate_file(
             gain_db=round(20 * float(np.log10(gain)), 6),
             runtime=model.loaded.runtime,
             stems=_told({name: entry for name, (entry, _) in parts.items()}, asking, presence),
-            warnings=[*mix.warnings, *asking.notes, *notes],
+            warnings=[*mix.warnings, *asking.notes, *notes, *_beside(job, manifest, parts)],
         )
         extra = _picture(job, model.name, mixdown, mix, folder) if job.options.plot else []
         text = write_text(folder / NAME, manifest_text(key, job.options, report))
@@ -117,6 +117,13 @@ def _take_apart(
     # What is left of the mix is told without the asked sounds, which are parts of stems or stems once more.
     mixdown = Mixdown(mix.samples, taken.sources, files or asking.outputs)
     return mixdown, mix, presence_of(asking, taken, mixdown)
+
+
+def _beside(job: Job, manifest: Path, parts: Mapping[str, tuple[FileReport, Path]]) -> list[str]:
+    """What should be known of older files beside the new ones, which may have another gain."""
+    left = left_beside(job.out, manifest, {entry.file for entry, _ in parts.values()})
+    names = ", ".join(Path(file).name for file in left)
+    return [f"{names}: left as an earlier run with other options wrote it"] if left else []
 
 
 def _told(entries: dict[str, FileReport], asking: Asking, presence: Mapping[str, float]) -> dict[str, FileReport]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
-from unbraid.audio.formats import Format
+from unbraid.audio.formats import BITRATE_LIMITS_KBPS, BITRATES_KBPS, Format
 from unbraid.engine.finish import Depth, Gain
 from unbraid.engine.plan import check_overlap
 from unbraid.errors import UsageError
@@ -27,7 +27,7 @@ class Options:
     ask, without: sounds in words, each a file more. ask_like: clips with a sound to look for. rest: what is left of the
     mix without the asked sounds.
     start_s, stop_s: the part of the song to take apart, in seconds. overlap: None for the model's own.
-    depth: of WAV and FLAC; lossy formats have none.
+    depth: of WAV and FLAC; lossy formats have none. bitrate_kbps: of these, None for a generous one.
     """
 
     model: str = NAME
@@ -41,6 +41,7 @@ class Options:
     stop_s: float | None = None
     format: OutputFormat = "wav"
     depth: Depth = 24
+    bitrate_kbps: int | None = None
     gain: Gain = "common"
     residual: bool = False
     plot: bool = False
@@ -72,6 +73,14 @@ class Options:
             raise UsageError("two_stems gives one stem and its complement; it cannot be combined with stems")
         if self.format == "flac" and self.depth == "float32":
             raise UsageError("FLAC holds 16 or 24 bit; use --format wav for float32")
+        if self.bitrate_kbps is not None:
+            self._check_bitrate(self.bitrate_kbps)
+        ending = self.template.rpartition(".")[2].lower()
+        if ending in FORMATS and ending != self.format:
+            raise UsageError(
+                f"the file name template {self.template!r} ends in .{ending}, and the format is {self.format}; "
+                "end it in .{ext}"
+            )
         if self.rest and not (self.ask or self.ask_like):
             raise UsageError("--rest is the mix without the asked sounds; give --ask with the sounds to take out")
         more = self.stems or self.two_stems or self.residual or self.asks
@@ -84,6 +93,13 @@ class Options:
         value = getattr(self, name)
         if value not in allowed:
             raise UsageError(f"{name} is {value!r}; it must be one of {', '.join(map(str, allowed))}")
+
+    def _check_bitrate(self, kbps: int) -> None:
+        if self.format not in BITRATES_KBPS:
+            raise UsageError(f"{self.format} has no bit rate to choose; --bitrate is for {', '.join(BITRATES_KBPS)}")
+        lowest, highest = BITRATE_LIMITS_KBPS
+        if not lowest <= kbps <= highest:
+            raise UsageError(f"bitrate is {kbps} kbit/s; give {lowest} to {highest}")
 
     @property
     def asks(self) -> bool:
@@ -102,5 +118,5 @@ class Options:
 
     def as_json(self) -> dict[str, Any]:
         """Everything that changes the output, for the manifest."""
-        hidden = {"offline"}
+        hidden = {"offline"} | ({"bitrate_kbps"} if self.bitrate_kbps is None else set())
         return {each.name: getattr(self, each.name) for each in fields(self) if each.name not in hidden}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from unbraid.api.arrays import separate_array
@@ -14,6 +14,7 @@ from unbraid.api.names import stem_path, track_names
 from unbraid.api.options import Options
 from unbraid.api.way import Way
 from unbraid.audio.formats import Format
+from unbraid.audio.tags import Tags
 from unbraid.audio.write import write_audio
 from unbraid.engine.finish import Depth
 from unbraid.engine.progress import OnProgress, StopAsked, never
@@ -25,19 +26,28 @@ from unbraid.zoo.load import load
 
 @dataclass(frozen=True)
 class Separation(Answered):
-    """Stems, and where they come from. warnings: what the listener should know about the file and the words."""
+    """Stems, and where they come from. warnings: what the listener should know about the file and the words.
+
+    tags: of the file that was taken apart, and its cover; they go into what :meth:`save` writes.
+    """
 
     track: str = "song"
     model: str = ""
     warnings: tuple[str, ...] = ()
+    tags: Tags = field(default_factory=Tags)
 
-    def save(self, out: str | Path, *, format: Format = "wav", depth: Depth = "float32") -> list[Path]:
+    def save(
+        self, out: str | Path, *, format: Format = "wav", depth: Depth = "float32", bitrate_kbps: int | None = None
+    ) -> list[Path]:
         """Write every stem to ``out/{stem}.{format}``; float32 WAV by default, which cannot clip.
+
+        bitrate_kbps: of lossy formats, None for a generous one.
 
         Returns the paths. Integer depths and lossy formats clip above full scale, which ``unbraid separate`` avoids by
         lowering all stems alike. Raises OutputError, UsageError.
         """
-        options = Options(format=format, depth=24 if format == "flac" and depth == "float32" else depth)
+        depth = 24 if format == "flac" and depth == "float32" else depth
+        options = Options(format=format, depth=depth, bitrate_kbps=bitrate_kbps)
         folder = Path(out)
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -53,6 +63,8 @@ class Separation(Answered):
                 len(samples),
                 format=format,
                 depth=options.depth,
+                bitrate_kbps=options.bitrate_kbps,
+                tags=self.tags,
                 samples=samples.shape[1],
             )
             paths.append(path)
@@ -86,7 +98,7 @@ def separate(
     if not isinstance(song, str | Path | Audio):
         raise UsageError(f"song is a {type(song).__name__}; give a path or unbraid.Audio(samples, rate)")
     chosen = model if isinstance(model, Model) else Model(load(str(model)))
-    audio, track, warnings = (song, "song", ()) if isinstance(song, Audio) else _decode(Path(song), stop_asked)
+    audio, track, warnings, tags = _given(song, stop_asked)
     way = Way(overlap, shifts, seed, progress, stop_asked)
     clips = (str(ask_like),) if isinstance(ask_like, str | Path) else tuple(map(str, ask_like))
     taken = separate_array(
@@ -102,15 +114,19 @@ def separate(
     )
     notes = [note for route in taken.routes.values() for note in route.notes]
     told = tuple(dict.fromkeys([*warnings, *notes]))
-    return Separation(taken.samples, taken.rate, taken.routes, taken.presence, track, chosen.name, told)
+    return Separation(taken.samples, taken.rate, taken.routes, taken.presence, track, chosen.name, told, tags)
 
 
-def _decode(song: Path, stop_asked: StopAsked) -> tuple[Audio, str, tuple[str, ...]]:
+def _given(song: str | Path | Audio, stop_asked: StopAsked) -> tuple[Audio, str, tuple[str, ...], Tags]:
+    """The samples, a name for them, what should be known of them, and their tags."""
+    if isinstance(song, Audio):
+        return song, "song", (), Tags()
+    path = Path(song)
     stores: list[ArrayStore] = []
 
     def new_store(_: str, channels: int) -> ArrayStore:
         stores.append(ArrayStore(channels))
         return stores[-1]
 
-    mix = ingest(song, new_store, stop_asked=stop_asked)
-    return Audio(stores[0].samples, mix.rate), track_names([song])[0], tuple(mix.warnings)
+    mix = ingest(path, new_store, stop_asked=stop_asked)
+    return Audio(stores[0].samples, mix.rate), track_names([path])[0], tuple(mix.warnings), mix.tags

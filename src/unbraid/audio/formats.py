@@ -26,6 +26,9 @@ _RATES: dict[str, tuple[int, ...]] = {
 _VORBIS_RATES = (8000, 192_000)
 BITRATES_KBPS = {"mp3": 320, "ogg": 256, "opus": 192, "m4a": 256}
 """What is taken if nothing is said."""
+BITRATE_LIMITS_KBPS = (32, 320)
+"""What a user may ask for, the common ground of these formats; about that, since some spend what a sound needs."""
+_OPUS_LIMIT_KBPS = 256  # a channel
 _MP3_LIMITS_KBPS = ((12_000, 64), (24_000, 160), (48_000, 320))
 """Up to which rate in Hz which bit rate exists: MPEG-2.5, MPEG-2, MPEG-1."""
 
@@ -89,8 +92,10 @@ class Target:
 
     @property
     def kbps(self) -> int:
-        """The bit rate, within what MP3 has at the rate of the file."""
+        """The bit rate, within what MP3 has at the rate of the file, and Opus for its channels."""
         wanted = self.bitrate_kbps or BITRATES_KBPS[self.format]
+        if self.format == "opus":
+            return min(wanted, _OPUS_LIMIT_KBPS * self.channels)
         if self.format != "mp3":
             return wanted
         return min(wanted, next(kbps for rate, kbps in _MP3_LIMITS_KBPS if self.file_rate <= rate))

@@ -61,6 +61,10 @@ def command(
     evaluation = evaluate(tracks, entrants, scores, words=ask or (), jobs=jobs, on_step=_told)
     write_reports(evaluation, str(data), json=json, csv=csv, markdown=markdown, plot=plot)
     typer.echo(to_markdown(evaluation, str(data)))
+    heard = {word for scores_of in evaluation.scores.values() for word in scores_of.asked}
+    for word in dict.fromkeys(ask or ()):
+        if word not in heard:
+            typer.echo(f"unbraid: {word!r} has no figure: no song has a part with this label that sounds", err=True)
     for (name, song), reason in evaluation.failed.items():
         typer.echo(f"unbraid: {song}: {name}: {reason}", err=True)
     return 1 if evaluation.failed else 0

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -60,19 +61,19 @@ def info(name: Annotated[str, typer.Argument(help="A name from `unbraid models`.
     from unbraid.zoo.catalogue import find
 
     if name == NAME:
-        typer.echo(facts_path().read_text("utf-8"))
+        _tell(_bundled(json.loads(facts_path().read_text("utf-8"))))
         return
     entry = find(name)
-    lines = {
-        "model": f"{entry.name}: {entry.title}",
-        "stems": ", ".join(entry.stems),
-        "licence": entry.licence,
-        "published SDR": _sdr(entry),
-        "bag": f"{len(entry.files)} models" if len(entry.files) > 1 else "one model",
-        "installed": "yes" if _present(entry) else "no",
-    }
-    for title, text in lines.items():
-        typer.echo(f"{title + ':':15} {text}")
+    _tell(
+        {
+            "model": f"{entry.name}: {entry.title}",
+            "stems": ", ".join(entry.stems),
+            "licence": entry.licence,
+            "published SDR": _sdr(entry),
+            "bag": f"{len(entry.files)} models" if len(entry.files) > 1 else "one model",
+            "installed": "yes" if _present(entry) else "no",
+        }
+    )
     for file in entry.files:
         for address in file.addresses:
             typer.echo(f"{'from:':15} {address.url}  (SHA-256 {address.sha256[:16]})")
@@ -106,6 +107,26 @@ def find_models(
         typer.echo(f"{found.path} -> {take(found, home())}  ({', '.join(found.models)})")
     if not count:
         typer.echo("found nothing that is in the catalogue")
+
+
+def _tell(lines: dict[str, str]) -> None:
+    for title, text in lines.items():
+        typer.echo(f"{title + ':':15} {text}")
+
+
+def _bundled(facts: dict[str, Any]) -> dict[str, str]:
+    """What the package's own model says of itself."""
+    training, figures = facts["training"], facts["figures"]
+    return {
+        "model": f"{facts['name']}: the small one in the package, answers words too; docs/models/compact.md",
+        "stems": ", ".join(facts["stems"]),
+        "licence": facts["licence"],
+        "trained on": f"{training['songs']} songs, {training['audio_s'] / 3600:.0f} h heard ({training['recipe']})",
+        "measured SDR": f"{figures['valid_mean_sdr_db']:.2f} dB, mean over stems and held-out songs of our own",
+        "rate": f"{facts['rate']} Hz",
+        "SHA-256": facts["sha256"],
+        "installed": "in the package",
+    }
 
 
 def _present(entry: Entry) -> bool:

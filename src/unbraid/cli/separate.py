@@ -14,10 +14,6 @@ def command(
     songs: Annotated[
         list[Path] | None, typer.Argument(metavar="SONG|FOLDER...", help="Audio or video files, or folders.")
     ] = None,
-    songs_from: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Also those that a list or playlist names; - is standard input."),
-    ] = None,
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the results.")] = Path("separated"),
     model: Annotated[str, typer.Option("-m", "--model", help="A name from `unbraid models`, or a file.")] = "compact",
     stems: Annotated[str | None, typer.Option(help="Only these, for example vocals,drums.")] = None,
@@ -36,6 +32,7 @@ def command(
     stop: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Stop here.")] = None,
     format: Annotated[str, typer.Option(help="wav, flac, mp3, ogg, opus, m4a or stem.mp4.")] = "wav",
     depth: Annotated[str, typer.Option(help="16, 24 or float32, for wav and flac.")] = "24",
+    bitrate: Annotated[int | None, typer.Option(metavar="KBPS", help="Of mp3, ogg, opus and m4a: 32 to 320.")] = None,
     gain: Annotated[str, typer.Option(help="common: lower all stems alike if one would clip. none: never.")] = "common",
     residual: Annotated[bool, typer.Option("--residual", help="Also write what no stem took.")] = False,
     overlap: Overlap = None,
@@ -43,6 +40,10 @@ def command(
     seed: Annotated[int, typer.Option(help="Decides the delays and the dither.")] = 0,
     device: Device = "auto",
     runtime: Runtime = "auto",
+    songs_from: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Also those that a list or playlist names; - is standard input."),
+    ] = None,
     cores: Annotated[int | None, typer.Option(min=1, help="To use for a song.  [default: all; on a cluster 4]")] = None,
     cluster: Annotated[
         str | None,
@@ -74,8 +75,9 @@ def command(
         rest=rest,
         start_s=seconds(start) if start is not None else 0.0,
         stop_s=seconds(stop) if stop is not None else None,
-        format=format,  # type: ignore[arg-type]  # Options checks it
+        format=format.lower(),  # type: ignore[arg-type]  # Options checks it
         depth=_depth(depth),
+        bitrate_kbps=bitrate,
         gain=gain,  # type: ignore[arg-type]  # Options checks it
         residual=residual,
         plot=plot,

@@ -46,15 +46,15 @@ def command(
         raise MissingExtra("the desk needs a web server; pip install 'unbraid[web]'") from error
     from unbraid.api import Options, load
     from unbraid.home import home
-    from unbraid.runtime.heap import give_back
+    from unbraid.runtime.heap import StageHeap, give_back
 
     options = Options(model=model, device=device, runtime=runtime)  # type: ignore[arg-type]  # it checks them
-    give_back()  # a desk lives long, beside other programs
+    give_back()  # a desk lives long, beside other programs: it keeps memory only while a song is taken apart
     _allow_files()
     limits = Limits(upload_mb, minutes, waiting, keep_hours)
     listening = _listen(host, port)
     chosen = load(options.model, runtime=options.runtime, device=options.device, offline=offline)
-    desk = Desk(chosen, data or home() / "desk", limits)
+    desk = Desk(chosen, data or home() / "desk", limits, StageHeap().enter)
     # Whoever listens for others is asked for by names that it does not know.
     names = _OWN_NAMES if host in _OWN_NAMES else None
     settings = uvicorn.Config(

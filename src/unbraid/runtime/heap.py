@@ -39,16 +39,16 @@ def give_back() -> bool:
 
 
 class StageHeap:
-    """Keeps what is freed while songs are taken apart, and gives it back once files are written: one a process."""
+    """Keeps what is freed while songs are taken apart, and gives it back while files are written and at the end."""
 
     def __init__(self) -> None:
         self._stage = ""
 
     def enter(self, stage: str) -> None:
-        """Of ``unbraid.engine.progress.Progress``; told more than once it is only the first time that matters."""
+        """A stage of ``unbraid.engine.progress.Progress``, or "" when all is done. Only a change matters."""
         if stage != self._stage:
             self._stage = stage
-            give_back() if stage == "write" else keep_freed()
+            give_back() if stage in ("", "write") else keep_freed()
 
 
 def _tell(wanted: dict[int, int]) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import soundfile
 from unbraid.api import Job, Model, Options, separate_file
 from unbraid.api.asking import plan_asking
 from unbraid.api.listen import Heard, list_sounds
-from unbraid.engine.progress import OnProgress, StopAsked
+from unbraid.engine.progress import OnProgress, Progress, StopAsked
 from unbraid.errors import Cancelled, OutputError, UnbraidError, UsageError
 from unbraid.web.line import Line
 from unbraid.web.shelf import Entry, Shelf
@@ -50,10 +51,15 @@ class Limits:
 
 
 class Desk:
-    """The songs of a folder. :meth:`close` it. Raises OutputError, or UsageError if another desk has the folder."""
+    """The songs of a folder. :meth:`close` it. ``on_stage`` hears what is being done with a song, "" at its end.
 
-    def __init__(self, model: Model, folder: Path, limits: Limits) -> None:
-        self.shelf, self.limits, self._model = Shelf(folder), limits, model
+    Raises OutputError, or UsageError if another desk has the folder.
+    """
+
+    def __init__(
+        self, model: Model, folder: Path, limits: Limits, on_stage: Callable[[str], None] = lambda stage: None
+    ) -> None:
+        self.shelf, self.limits, self._model, self._on_stage = Shelf(folder), limits, model, on_stage
         self._books = threading.Lock()  # held while an entry is read, changed and written
         self._unwritten: dict[str, Entry] = {}  # what a full disk would not take
         self._ears, self._heard = threading.Lock(), dict[str, list[Heard]]()
@@ -132,9 +138,14 @@ class Desk:
         entry = self.find(id)
         if entry is None:
             return
+
+        def tell(progress: Progress) -> None:
+            self._on_stage(progress.stage)
+            hear(progress)
+
         facts: dict[str, Any]
         try:
-            facts = {"state": "done", "report": self._report(entry, hear, stop_asked)}
+            facts = {"state": "done", "report": self._report(entry, tell, stop_asked)}
         except Cancelled:  # removed, or the desk is closing
             facts = {}
         except UnbraidError as error:
@@ -142,6 +153,7 @@ class Desk:
             facts = {"state": "failed", "why": str(error).replace(str(self.shelf.upload(id)), entry.name)}
         except Exception as error:
             facts = {"state": "failed", "why": f"this is a bug in unbraid: {type(error).__name__}"}
+        self._on_stage("")
         with self._books:
             now = self.find(id)
             if now is None:
