@@ -85,6 +85,16 @@ def test_another_library_finds_them(tmp_path: Path, format: Format) -> None:
     assert picture == png()
 
 
+@pytest.mark.parametrize("format", ["mp3", "m4a"])
+def test_totals_that_stand_alone_go_behind_the_number(tmp_path: Path, format: Format) -> None:
+    alone = Tags({"track": "3", "tracktotal": "12", "disc": "1", "totaldiscs": "2"})
+    carried = read_tags(written(tmp_path, format, read_tags(written(tmp_path, "flac", alone))))
+    assert dict(carried.values) == {"track": "3/12", "disc": "1/2"}
+    both = Tags({"track": "3/12", "tracktotal": "99"})
+    assert read_tags(written(tmp_path, format, both)).values["track"] == "3/12"
+    assert read_tags(written(tmp_path, format, Tags({"tracktotal": "12"}))).values.get("track") is None
+
+
 @pytest.mark.parametrize("format", FORMATS)
 def test_the_length_is_the_same_with_tags(tmp_path: Path, format: Format) -> None:
     path = tmp_path / "a"

@@ -34,6 +34,9 @@ _WRITTEN_AS: dict[str, dict[str, str]] = {
     "m4a": {"bpm": "tmpo"},
 }
 
+_TOTALS = {"track": ("tracktotal", "totaltracks"), "disc": ("disctotal", "totaldiscs")}
+"""Comments of their own in Vorbis, FLAC and Opus; elsewhere they stand behind the number: 3/12."""
+
 _OF_THE_FILE = {
     "encoder",
     "major_brand",
@@ -75,7 +78,12 @@ class Tags:
     def named_for(self, format: str) -> dict[str, str]:
         """The values under the names that FFmpeg's writer of ``format`` wants."""
         names = _WRITTEN_AS.get(format, {})
-        return {names.get(name, name): value for name, value in self.values.items()}
+        values = dict(self.values)
+        for number, totals in _TOTALS.items() if format in _WRITTEN_AS else ():
+            said = [values.pop(total) for total in totals if total in values]
+            if said and number in values and "/" not in values[number]:
+                values[number] += f"/{said[0]}"
+        return {names.get(name, name): value for name, value in values.items()}
 
     def vorbis_comments(self) -> list[tuple[str, str]]:
         """As Vorbis and Opus files have them, the cover in base64 (METADATA_BLOCK_PICTURE)."""
