@@ -27,6 +27,7 @@ class Spec:
     scale_equivariant: twice as loud in gives twice as loud out.
     silence_exact: zeros in give exact zeros out (without the engine's gate).
     embedding: size of a query vector, or None if the net takes no queries.
+    balanced: wants both channels about equally loud and of one sign, and hears a song so (unbraid.api.balance).
     overlap: of neighbouring chunks, as a fraction of a segment, if the user names none.
     """
 
@@ -43,6 +44,7 @@ class Spec:
     embedding: int | None = None
     overlap: float = 0.25
     shortest: int = 0
+    balanced: bool = False
 
     def __post_init__(self) -> None:
         for word in ("rate", "channels", "segment", "multiple"):

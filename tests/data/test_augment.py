@@ -71,6 +71,30 @@ def test_width_scales_the_side_and_leaves_the_middle() -> None:
     np.testing.assert_allclose(changed[0] - changed[1], 2 * (wave[0] - wave[1]), atol=1e-6)
 
 
+def test_without_width_all_is_in_the_middle() -> None:
+    wave = noise(1000)
+    changed = change_wave(Change(width=0), wave, RATE, 1000)
+    np.testing.assert_allclose(changed, np.tile(wave.mean(0), (2, 1)), atol=1e-6)
+
+
+def test_what_leans_to_a_side_is_louder_there_by_so_much() -> None:
+    wave = np.tile(noise(1000)[:1], (2, 1))
+    changed = change_wave(Change(pan_db=6), wave, RATE, 1000)
+    np.testing.assert_allclose(changed[0], 10 ** (6 / 20) * changed[1], rtol=1e-5)
+    np.testing.assert_allclose(np.sqrt(changed[0] * changed[1] * np.sign(wave[0]) ** 2), np.abs(wave[0]), atol=1e-6)
+
+
+def test_places_are_drawn_only_if_asked_for() -> None:
+    usual, placed = Ranges(), Ranges(mono_chance=0.5, pan_chance=0.5, pan_db=9)
+    plain = [draw(np.random.default_rng(seed), usual) for seed in range(200)]
+    drawn = [draw(np.random.default_rng(seed), placed) for seed in range(200)]
+    assert all(change.width > 0 and change.pan_db == 0 for change in plain)
+    assert {change.width == 0 for change in drawn} == {True, False} == {change.pan_db == 0 for change in drawn}
+    assert all(abs(change.pan_db) <= 9 for change in drawn)
+    # All else is as it was.
+    assert [change.gain_db for change in plain] == [change.gain_db for change in drawn]
+
+
 def test_curve_tilts_around_1_khz_and_ends_at_the_low_pass() -> None:
     hz = np.array([0, 100, 1000, 10_000, 20_000], np.float32)
     np.testing.assert_allclose(20 * np.log10(curve(Change(tilt_db=6), hz)), [-3, -3, 0, 3, 3], atol=1e-4)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,14 @@ def test_without_changes_the_targets_are_the_song(tmp_path: Path) -> None:
         np.testing.assert_allclose(batch.wave[0, row], whole[:, start : start + LENGTH], atol=1e-6)
         assert batch.members[0, row].sum() == 1 and batch.members[0, row, STEMS.index(*target)] == 1
     np.testing.assert_array_equal(batch.curve, 1)
+
+
+def test_some_examples_are_in_mono_whole(tmp_path: Path) -> None:
+    root = write_studio(tmp_path)
+    wave = sampler(root, ranges=replace(Ranges(), all_mono_chance=0.5)).batch([0], 12).wave
+    folded = [np.array_equal(targets[:, 0], targets[:, 1]) for targets in wave]
+    assert set(folded) == {True, False}
+    assert not any(np.array_equal(targets[:, 0], targets[:, 1]) for targets in sampler(root).batch([0], 12).wave)
 
 
 def test_stems_of_a_remix_come_from_different_songs(tmp_path: Path) -> None:

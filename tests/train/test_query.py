@@ -43,6 +43,15 @@ def test_targets_are_in_the_mix_and_in_the_stems_that_are_asked(songs: Path) -> 
     assert (energy > 0).all() and (energy < 1.1 * whole).all()
 
 
+def test_some_stretches_are_in_mono_whole(songs: Path) -> None:
+    drawn = sampler(songs, mono=0.5).batch((0, 1), 16, 2)
+    folded = [np.array_equal(mix[0], mix[1]) for mix in drawn.mix]
+    assert set(folded) == {True, False}
+    for target in drawn.target[folded]:
+        np.testing.assert_array_equal(target[:, 0], target[:, 1])
+    assert not any(np.array_equal(mix[0], mix[1]) for mix in sampler(songs, mono=0.0).batch((0, 1), 16, 2).mix)
+
+
 def test_what_is_absent_is_silent(songs: Path) -> None:
     drawn = sampler(songs, absent=1.0).batch((0, 1), 4, 5)
     assert not drawn.target.any() and not drawn.present.any()

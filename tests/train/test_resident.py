@@ -64,7 +64,7 @@ def test_a_row_is_what_numpy_makes_of_the_same_change(tmp_path: Path) -> None:
     song = read_song(write_song(tmp_path / "song", 0))
     bank = Bank(CPU)
     bank.take([song])
-    change = Change(gain_db=3, width=1.4, swap=True, invert=True)
+    change = Change(gain_db=3, width=1.4, pan_db=-4, swap=True, invert=True)
     part, start, length = song.parts[2], 1234, 5000
     row = Row(part, 0, bank.places[part.path].first + start, bank.places[part.path].first + song.samples, change, 0.5)
     plan = [torch.tensor([row.first]), torch.tensor([row.stop]), torch.ones(1)]
@@ -134,6 +134,21 @@ def test_whole_songs_add_up(root: Path) -> None:
         for slot, target in enumerate(song.targets()):
             wanted = sum(read_part(part, start, 8000) for part in song.parts_of(target))
             np.testing.assert_allclose(sound.targets[item, slot].numpy(), wanted, atol=1e-6)
+
+
+def test_some_examples_are_in_mono_whole(root: Path) -> None:
+    ranges = replace(PLAIN, room_chance=0.5, drive_chance=0.5)
+    plans, bank = planner(root, 8000, Mixing(), replace(ranges, all_mono_chance=0.5))
+    plan = plans.batch([1, 2], 12)
+    sound = mixdown(bank.samples, 8000, tensors(plan))
+    assert set(plan.mono) == {0, 1}
+    for item, mono in enumerate(plan.mono):
+        left, right = sound.targets[item, :, 0], sound.targets[item, :, 1]
+        assert torch.equal(left, right) == bool(mono)
+    for left, right, item in zip(*sound.rows.unbind(1), sound.item, strict=True):
+        assert not plan.mono[item] or torch.equal(left, right)
+    usual, _ = planner(root, 8000, Mixing(), ranges)
+    assert not usual.batch([1, 2], 12).mono.any()
 
 
 def test_plans_follow_from_their_seed(root: Path) -> None:

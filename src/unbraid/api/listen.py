@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from unbraid.api.asking import Question
+from unbraid.api.balance import balance_of
 from unbraid.api.ingest import ingest
 from unbraid.api.join import vector
 from unbraid.api.model import Model
@@ -62,7 +63,7 @@ def list_sounds(song: Path, model: Model, stop_asked: StopAsked = never, stop_s:
     queries = np.stack([vector(asker, each, within=True) for each in questions])
     with tempfile.TemporaryDirectory(prefix="unbraid-") as folder, SpoolFolder(Path(folder)) as new_store:
         mix = ingest(song, new_store, 0.0, stop_s, stop_asked)
-        heard = heard_by(spec, mix.samples, mix.rate, new_store)
+        heard = heard_by(spec, mix.samples, mix.rate, new_store, balance_of(spec, mix.samples))
         scores = _scores(listener, heard, _spread(list(plan(heard.length, spec, 0.0))), queries, stop_asked)
     found = [
         Heard(name, stem, round(float(score), 3)) for (name, stem), score in zip(homes.items(), scores, strict=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unbraid.api.asker import bundled_words, find_asker
+from unbraid.api.balance import balance_of
 from unbraid.api.stream import NewStore, StemStores, heard_by
 from unbraid.api.way import Taken, Way
 from unbraid.engine.finish import outputs
@@ -114,9 +115,10 @@ class Model:
         if asked and self.asker() is not self:
             raise ModelError(f"model {self.name!r} takes no queries")
         todo = passes(self._loaded.members, wanted, way.shifts, way.seed, asked=bool(asked))
-        stores = StemStores(self.spec, wanted, song, rate, new_store, tuple(asked))
+        balance = balance_of(self.spec, song)
+        stores = StemStores(self.spec, wanted, song, rate, new_store, tuple(asked), balance)
         schedule = Schedule(overlap=self.spec.overlap if way.overlap is None else way.overlap)
-        heard = heard_by(self.spec, song, rate, new_store)
+        heard = heard_by(self.spec, song, rate, new_store, balance)
         vectors = np.stack(list(asked.values())) if asked else None
         presence = run_passes(todo, heard, schedule, stores, way.progress, way.stop_asked, vectors)
         told = {} if presence is None else dict(zip(asked, map(float, presence), strict=True))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from unbraid.api.balance import Balance
 from unbraid.audio.resample import Resampler
 from unbraid.engine.refine import Pass
 from unbraid.engine.source import BLOCK, Source
@@ -47,9 +48,10 @@ def rechannel(samples: Samples, channels: int) -> Samples:
     raise UsageError(f"audio of {have} channels cannot become {channels}; give mono or stereo")
 
 
-def heard_by(spec: Spec, song: Source, rate: int, new_store: NewStore) -> Source:
-    """``song`` at the rate and channel count of ``spec``."""
-    same_channels: Source = song if song.channels == spec.channels else Rechanneled(song, spec.channels)
+def heard_by(spec: Spec, song: Source, rate: int, new_store: NewStore, balance: Balance | None = None) -> Source:
+    """``song`` at the rate and channel count of ``spec``, its channels brought into ``balance``."""
+    whole = song if balance is None else balance.heard(song)
+    same_channels: Source = whole if song.channels == spec.channels else Rechanneled(whole, spec.channels)
     if rate == spec.rate:
         return same_channels
     store, resampler = new_store("heard", spec.channels), Resampler(rate, spec.rate, spec.channels)
@@ -73,8 +75,9 @@ class StemStores:
         rate: int,
         new_store: NewStore,
         asked: Sequence[str] = (),
+        balance: Balance | None = None,
     ) -> None:
-        self._spec, self._song, self._rate = spec, song, rate
+        self._spec, self._song, self._rate, self._balance = spec, song, rate, balance
         self._rows = [spec.stems.index(name) for name in wanted] + [len(spec.stems) + i for i in range(len(asked))]
         self._stores = {name: new_store(name, song.channels) for name in (*wanted, *asked)}
         self._number, self._position = -1, 0
@@ -88,6 +91,8 @@ class StemStores:
             if self._rate != self._spec.rate and self._rows:
                 self._resampler = Resampler(self._spec.rate, self._rate, len(self._rows) * self._song.channels)
         kept = [rechannel(passage[row], self._song.channels) for row in self._rows]
+        if self._balance is not None:
+            kept = [self._balance.undone(row) for row in kept]
         if self._resampler is not None:
             flat = self._resampler.push(np.concatenate(kept))
             kept = np.split(flat, len(kept))

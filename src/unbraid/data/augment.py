@@ -32,7 +32,11 @@ class Ranges:
     lowpass_hz: recordings, codecs and old voices end somewhere between these.
     room_s: decay time of a made room. drive_db: how far a mix may be pushed into the common limiter.
 
-    What needs the [train] extra or time is off unless a chance is given. semitones, tempo: pitch (whole semitones
+    mono_chance: of a target that sounds from the middle alone; pan_chance: of one that leans to a side by up to pan_db;
+    all_mono_chance: of an example that is a recording in mono. A net that has never heard one takes voices and basses
+    for what is in the middle, and finds nothing else in mono songs. Off unless a chance is given.
+
+    What needs the [train] extra or time is off, too. semitones, tempo: pitch (whole semitones
     within plus and minus) and tempo (normal with ``tempo_spread``, at most ``tempo``) apart from each other.
     effects: names of presets (unbraid.data.effects), all of them if none is named. codecs, codec_kbps: of an example
     that has been through a lossy codec (unbraid.data.codec).
@@ -51,6 +55,10 @@ class Ranges:
     room_chance: float = 0.12
     drive_db: float = 12.0
     drive_chance: float = 0.5
+    mono_chance: float = 0.0
+    pan_db: float = 12.0
+    pan_chance: float = 0.0
+    all_mono_chance: float = 0.0
     semitones: int = 2
     tempo: float = 0.12
     tempo_spread: float = 0.05
@@ -64,11 +72,15 @@ class Ranges:
 
 @dataclass(frozen=True)
 class Change:
-    """One draw for one target. ``speed`` 1.06 is a semitone up and faster; ``room_seed`` names the room's echo."""
+    """One draw for one target. ``speed`` 1.06 is a semitone up and faster; ``room_seed`` names the room's echo.
+
+    pan_db: the left channel's gain, and the right one's with the other sign, halved each.
+    """
 
     gain_db: float = 0.0
     tilt_db: float = 0.0
     width: float = 1.0
+    pan_db: float = 0.0
     swap: bool = False
     invert: bool = False
     speed: float = 1.0
@@ -92,6 +104,10 @@ def draw(rng: Generator, ranges: Ranges, stems: Collection[str] = ()) -> Change:
         tempo = 1 + float(np.clip(rng.normal(0, ranges.tempo_spread), -ranges.tempo, ranges.tempo))
         semitones = int(rng.integers(-ranges.semitones, ranges.semitones + 1))
         change = replace(change, semitones=semitones, tempo=tempo)
+    if ranges.mono_chance and rng.random() < ranges.mono_chance:
+        change = replace(change, width=0.0)
+    if ranges.pan_chance and rng.random() < ranges.pan_chance:
+        change = replace(change, pan_db=rng.uniform(-ranges.pan_db, ranges.pan_db))
     if ranges.effect_chance and rng.random() < ranges.effect_chance:
         change = replace(change, effects=draw_chain(rng, stems, ranges.effects))
     return change
@@ -128,9 +144,8 @@ def change_wave(change: Change, wave: Samples, rate: int, length: int) -> Sample
     if change.speed != 1:
         wave = soxr.resample(wave.T, rate * change.speed, rate, quality="LQ").T
     wave = _fitted(wave, length) * np.float32(10 ** (change.gain_db / 20) * (-1 if change.invert else 1))
-    if change.width != 1 and len(wave) == 2:
-        mid, side = wave.mean(0), (wave[0] - wave[1]) * np.float32(change.width / 2)
-        wave = np.stack([mid + side, mid - side])
+    if len(wave) == 2 and (change.width, change.pan_db) != (1, 0):
+        wave = placement(change) @ wave
     if change.swap:
         wave = wave[::-1]
     if change.effects:
@@ -138,6 +153,13 @@ def change_wave(change: Change, wave: Samples, rate: int, length: int) -> Sample
     if change.room_s is not None:
         wave = _in_room(wave, change.room_s, change.room_seed, rate)
     return np.ascontiguousarray(wave, np.float32)
+
+
+def placement(change: Change) -> Samples:
+    """``[2, 2]``: how width and lean make new channels of the old ones."""
+    own, other = (1 + change.width) / 2, (1 - change.width) / 2  # mid and side, side times width
+    left = 10 ** (change.pan_db / 40)
+    return np.array([[own * left, other * left], [other / left, own / left]], np.float32)
 
 
 def curve(change: Change, hz: Samples) -> Samples:

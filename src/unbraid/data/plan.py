@@ -17,7 +17,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from unbraid.data.augment import Change, Ranges
+from unbraid.data.augment import Change, Ranges, placement
 from unbraid.data.choosing import SILENT, Chooser, Mixing
 from unbraid.data.tracks import Part, Song
 from unbraid.errors import UsageError
@@ -50,7 +50,8 @@ class Plan:
     where there is no row. speed: ``[batch, row]``, samples of the bank in a sample. matrix: ``[batch, row, 2, 2]``,
     from channels to channels. slot: ``[batch, row]``, the target that the row is of. room_s, room_gain, room_delay_s:
     ``[batch, target]``, of echoes; no room where room_s is 0. drive_db: ``[batch]``, into the limiter; none where it
-    is 0. curve, members, weight: as in :class:`unbraid.data.batch.Batch`.
+    is 0. mono: ``[batch]``, 1 where all sounds from the middle. curve, members, weight: as in
+    :class:`unbraid.data.batch.Batch`.
     """
 
     start: NDArray[np.int64]
@@ -62,6 +63,7 @@ class Plan:
     room_gain: Samples
     room_delay_s: Samples
     drive_db: Samples
+    mono: Samples
     curve: Samples
     members: Samples
     weight: Samples
@@ -81,9 +83,7 @@ class Row:
     def matrix(self) -> Samples:
         """Gain, sign, width and exchange of channels as one: ``[2, 2]``."""
         change = self.change
-        width = change.width
-        whole = np.array([[1 + width, 1 - width], [1 - width, 1 + width]]) / 2  # mid and side, side times width
-        whole = whole[::-1] if change.swap else whole
+        whole = placement(change)[::-1] if change.swap else placement(change)
         factor = self.gain * 10 ** (change.gain_db / 20) * (-1 if change.invert else 1)
         return np.asarray(whole * factor, np.float32)
 
@@ -174,8 +174,10 @@ class Planner(Chooser):
                 room[:, place] = change.room_s, 10 ** (rng.uniform(-14, -4) / 20), rng.uniform(0.01, 0.03)
         driven = rng.random() < self._ranges.drive_chance
         drive_db = np.array(rng.uniform(0, self._ranges.drive_db) if driven else 0, np.float32)
+        chance = self._ranges.all_mono_chance
+        mono = np.array(chance and rng.random() < chance, np.float32)
         described = self._described(example.targets, example.changes)
-        return named(Plan, start, stop, speed, matrix, slot, *room, drive_db, *described)
+        return named(Plan, start, stop, speed, matrix, slot, *room, drive_db, mono, *described)
 
 
 def stacked(draw: Callable[[Generator], Numbers], seed: Sequence[int], size: int) -> Numbers:

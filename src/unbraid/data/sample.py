@@ -51,7 +51,7 @@ class Sampler(Chooser):
                 wave[number] = 0
             targets.append(slot.target)
             changes.append(slot.change)
-        return self._coded(rng, self._mastered(rng, wave)), *self._described(targets, changes)
+        return self._coded(rng, self._folded(rng, self._mastered(rng, wave))), *self._described(targets, changes)
 
     def _render(self, rng: Generator, song: Song, target: frozenset[str], start: int, change: Change) -> Samples:
         """The parts of ``target`` with gains of their own, summed, then changed as one."""
@@ -70,6 +70,13 @@ class Sampler(Chooser):
             return wave
         gain = limiter_gain(wave.sum(0), rng.uniform(0, self._ranges.drive_db), RATE)
         return wave * gain
+
+    def _folded(self, rng: Generator, wave: Samples) -> Samples:
+        """All targets from the middle, now and then: a recording in mono."""
+        chance = self._ranges.all_mono_chance
+        if not chance or rng.random() >= chance:
+            return wave
+        return np.repeat(wave.mean(1, keepdims=True), 2, axis=1)
 
     def _coded(self, rng: Generator, wave: Samples) -> Samples:
         """Every target through one lossy codec, now and then; the mixture is the sum of what comes out."""

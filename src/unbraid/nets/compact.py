@@ -212,6 +212,7 @@ class Compact(nn.Module):
             scale_equivariant=True,
             silence_exact=True,
             overlap=0.07,
+            balanced=True,
             # Frames, one more than hops, must be even; and the end of a song is heard with some of what was before it.
             shortest=(hops // 4 | 1) * config.hop,
             multiple=_FRAMES * config.hop,

@@ -103,6 +103,7 @@ class _Reader:
             silence_exact=self._take("silence_exact", bool, default=False),
             embedding=self._take("embedding", int, default=None),
             overlap=check_overlap(self._take("overlap", float, default=0.25)),
+            balanced=self._take("balanced", bool, default=False),
         )
         if spec.segment > _LARGEST_SEGMENT_S * rate:
             raise self._wrong("segment", spec.segment, f"at most {_LARGEST_SEGMENT_S} s of samples")

@@ -144,6 +144,7 @@ def _facts(net: Net, spec: Spec, sha256: str) -> dict[str, Any]:
         "silence_exact": spec.silence_exact,
         "normalize": spec.normalize,
         "overlap": spec.overlap,
+        "balanced": spec.balanced,
         "embedding": spec.embedding,
     }
 

@@ -45,7 +45,14 @@ def mixdown(samples: Tensor, length: int, plan: dict[str, Tensor]) -> Mixdown:
     targets = _sums(rows, item * shape[1] + slot, shape)
     targets = in_rooms(targets, plan["room_s"], plan["room_gain"], plan["room_delay_s"])
     gain = limiter_gain(targets.sum(1), plan["drive_db"])
-    return Mixdown(targets.mul_(gain[:, None, None]), rows.mul_(gain[item][:, None]), item, place)
+    targets, rows = targets.mul_(gain[:, None, None]), rows.mul_(gain[item][:, None])
+    return Mixdown(folded(targets, plan["mono"]), folded(rows, plan["mono"][item]), item, place)
+
+
+def folded(sound: Tensor, mono: Tensor) -> Tensor:
+    """``sound[item, ..., channel, time]``, from the middle alone where ``mono[item]`` is not 0."""
+    middle = sound.mean(-2, keepdim=True)
+    return torch.where(mono.reshape(-1, *[1] * (sound.dim() - 1)) > 0, middle, sound)
 
 
 def cut(samples: Tensor, length: int, start: Tensor, stop: Tensor, speed: Tensor, matrix: Tensor) -> Tensor:

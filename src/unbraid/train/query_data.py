@@ -41,6 +41,7 @@ class Asking:
     absent: share of questions for what is not there. two: of those for two sounds. mix: of those asked of the mix.
     drop_part: chance that a part is left out. gain_db: of each part, within plus and minus. silent: energy below which,
     relative to the mix, a sound is not there in a stretch. guest: chance of a part of another song, and of a second.
+    mono: chance of a recording in mono.
     """
 
     absent: float = 0.3
@@ -50,6 +51,7 @@ class Asking:
     gain_db: float = 4.0
     silent: float = 1e-4
     guest: float = 0.5
+    mono: float = 0.15
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,8 @@ class QuerySampler:
                 guest, parts = self.guest(rng)
                 waves |= self._waves(rng, guest, parts)
                 song = Labelled(host.song, (*song.parts, *parts))
+        if rng.random() < self._asking.mono:
+            waves = {path: np.repeat(wave.mean(0, keepdims=True), 2, axis=0) for path, wave in waves.items()}
         mix: Samples = np.sum(np.stack(list(waves.values())), axis=0)
         asked = [self.question(rng, song) for _ in range(queries)]
         target = np.zeros((queries, *mix.shape), np.float32)
