@@ -107,13 +107,15 @@ def test_stopping_leaves_nothing_half_done(jobs: list[Job]) -> None:
         for job in jobs
     ]
     outcomes = separate_songs([jobs[0], *long])
-    assert next(outcomes)[0] == jobs[0]
+    next(outcomes)
     deadline = time.monotonic() + 60
     while not list(Path("out").glob(".unbraid-*")) and time.monotonic() < deadline:
         time.sleep(0.05)
+    assert list(Path("out").glob(".unbraid-*")), "nothing was under way that could be stopped"
     outcomes.close()
     assert not list(Path("out").glob(".unbraid-*"))
-    assert {path.parent.name for path in Path("out").rglob("*.wav")} <= {"a", "long-a", "long-b"}
+    for folder in {path.parent for path in Path("out").rglob("*.wav")}:
+        assert (folder / "unbraid.json").exists()
     again = dict(separate_songs(jobs))
     assert all(isinstance(report, Report) for report in again.values())
 

@@ -11,7 +11,6 @@ import logging
 import os
 import signal
 import socket
-import threading
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager, suppress
@@ -85,7 +84,7 @@ def separate_songs(
 
 def _one(job: Job, home: _Home, force: bool) -> Outcome:
     """One song, on whichever machine this is. Errors are answers: raised ones would come back as Ray's own."""
-    stopped, heap = threading.Event(), StageHeap()
+    heap = StageHeap()
     try:
         if home.version != __version__:
             here = f"{socket.gethostname()} of the cluster has unbraid {__version__}"
@@ -98,18 +97,11 @@ def _one(job: Job, home: _Home, force: bool) -> Outcome:
                 "songs and results must lie on a disk that all machines see under the same path"
             ) from error
         model = _model(job.options)
-        return separate_file(
-            job,
-            model,
-            force=force,
-            progress=lambda progress: heap.enter(progress.stage),
-            stop_asked=stopped.is_set,
-        )
+        return separate_file(job, model, force=force, progress=lambda progress: heap.enter(progress.stage))
     except UnbraidError as error:
         return error
-    except BaseException:  # of its cancellation
-        stopped.set()
-        raise
+    finally:
+        heap.enter("")
 
 
 @lru_cache(maxsize=1)
@@ -136,8 +128,10 @@ def _outcome(ray: Any, answer: Future[Outcome]) -> Outcome:
 def _on_each(ray: Any, cores_a_song: int, *, gpus: bool) -> Any:
     """:func:`_one` as Ray calls it: with as many cores as some machine has, and a GPU of its own if it wants one."""
     has = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    if gpus and not any(each.get("GPU") for each in has):
-        raise UsageError("--device cuda: no machine of the cluster has a GPU that Ray knows of")
+    if gpus:
+        has = [each for each in has if each.get("GPU")]
+        if not has:
+            raise UsageError("--device cuda: no machine of the cluster has a GPU that Ray knows of")
     largest = max((int(each.get("CPU", 0)) for each in has), default=0)
     share = min(cores_a_song, largest) or cores_a_song  # one without cores yet is taken to grow as asked
     own = {CORES: str(share), "OPENBLAS_NUM_THREADS": "1"}
@@ -149,15 +143,17 @@ def _connected(ray: Any, address: str) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
+    if not address:
+        raise UsageError("no address of a cluster was given; auto is the one that this machine belongs to")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # of a cluster that is started here: nothing is sent home
     where: dict[str, Any] = {"address": address}
     if address == "local":
         where = {"num_cpus": cores(), "include_dashboard": False, "object_store_memory": _ANSWERS}
     _knock(address)
-    before = signal.getsignal(signal.SIGTERM)
+    before = signal.getsignal(signal.SIGTERM) or signal.SIG_DFL
     try:
         ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise UsageError(f"no Ray cluster at {address!r} ({_first_line(error)}); {_START}") from error
     finally:
         with suppress(ValueError):  # another thread than the main one has no say in signals
@@ -174,7 +170,7 @@ def _knock(address: str) -> None:
     if not colon or "://" in address:
         return
     try:
-        socket.create_connection((host, int(port)), timeout=_KNOCK_S).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_S).close()
     except (OSError, ValueError, OverflowError) as error:
         raise UsageError(f"no Ray cluster at {address!r} ({error}); {_START}") from error
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,11 +17,12 @@ import soundfile
 
 from tests.api.conftest import noise, read_back, write_song
 from tests.runtime.graphs import write_graph
-from unbraid.api import Job, Model, Options, load, separate_file
+from unbraid.api import Job, Model, Options, deliver, load, separate_file
 from unbraid.api.manifest import Report
 from unbraid.audio.read import open_audio
 from unbraid.audio.tags import Tags, read_tags
 from unbraid.audio.write import write_audio
+from unbraid.engine.source import BLOCK
 from unbraid.errors import AudioError, Cancelled, OutputError, UsageError
 from unbraid.signal import Samples
 
@@ -144,14 +147,18 @@ def test_a_second_run_is_skipped_and_other_options_are_not(tmp_path: Path, toy_m
     assert not separate_file(Job(song, "song", out, Options()), toy_model, force=True).skipped
 
 
-def test_what_an_earlier_run_left_beside_is_told(tmp_path: Path, toy_model: Model) -> None:
+def test_sounds_of_another_run_beside_the_new_ones_are_told(tmp_path: Path, toy_model: Model) -> None:
     song, out = write_song(tmp_path / "song.wav", noise(0.2)), tmp_path / "out"
     assert do(song, toy_model, out).warnings == []
-    (warning,) = do(song, toy_model, out, two_stems="vocals").warnings
-    assert warning == "rest.wav: left as an earlier run with other options wrote it"
-    assert do(song, toy_model, out).warnings == ["no_vocals.wav: left as an earlier run with other options wrote it"]
+    told = ["rest.wav: beside the others, but not of this run"]
+    assert do(song, toy_model, out, two_stems="vocals").warnings == told
+    again = do(song, toy_model, out, two_stems="vocals")
+    assert again.skipped and again.warnings == told
     (out / "toy" / "song" / "rest.wav").unlink()
     assert do(song, toy_model, out, two_stems="vocals").warnings == []
+    flat = "{track} {stem}.{ext}"
+    do(song, toy_model, tmp_path / "flat", template=flat)
+    assert do(song, toy_model, tmp_path / "flat", template=flat, two_stems="vocals").warnings == []
 
 
 @pytest.mark.parametrize("format", ["mp3", "ogg", "opus", "m4a"])
@@ -159,9 +166,9 @@ def test_fewer_bits_make_smaller_files(tmp_path: Path, toy_model: Model, format:
     song = write_song(tmp_path / "song.wav", noise(3.0))
     sizes = [
         do(song, toy_model, tmp_path / str(kbps), format=format, bitrate_kbps=kbps).stems["vocals"].bytes
-        for kbps in (None, 96, 32)
+        for kbps in (None, 96, 64)
     ]
-    assert sizes[0] > 1.3 * sizes[1] > 1.3 * sizes[2]
+    assert sizes[0] > 1.2 * sizes[1] > 1.2 * sizes[2]
 
 
 def test_opus_in_mono_takes_what_it_can(tmp_path: Path, toy_model: Model) -> None:
@@ -207,6 +214,29 @@ def test_a_cancelled_run_leaves_nothing(tmp_path: Path, toy_model: Model) -> Non
     song, out = write_song(tmp_path / "song.wav", noise(3.0)), tmp_path / "out"
     with pytest.raises(Cancelled):
         separate_file(Job(song, "song", out, Options()), toy_model, stop_asked=iter([False] * 4 + [True] * 99).__next__)
+    assert not [path for path in out.rglob("*") if path.is_file()]
+
+
+def test_what_breaks_off_the_writing_does_not_wait_for_it(
+    tmp_path: Path, toy_model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C while files are encoded: no file is worth finishing."""
+    blocks = []
+
+    def slow(self: object, samples: Iterator[Samples]) -> Iterator[Samples]:
+        for block in usual(self, samples):
+            blocks.append(block)
+            if len(blocks) == 1:
+                raise KeyboardInterrupt
+            time.sleep(0.05)
+            yield block
+
+    usual = deliver._Heard.through
+    monkeypatch.setattr(deliver._Heard, "through", slow)
+    song, out = write_song(tmp_path / "song.wav", noise(400.0, 8000, 1), 8000), tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        do(song, toy_model, out)
+    assert len(blocks) <= 3 < 3_200_000 / BLOCK
     assert not [path for path in out.rglob("*") if path.is_file()]
 
 

@@ -22,6 +22,7 @@ from unbraid.errors import UsageError
         (b"with\nnewline.mp3\0other.mp3\0", ["with\nnewline.mp3", "other.mp3"]),
         (b"\xef\xbb\xbf# a song.mp3", ["# a song.mp3"]),
         ("Günther\u2028.mp3".encode(), ["Günther\u2028.mp3"]),
+        ("ä.mp3\r\nb.mp3\r\n".encode("utf-16"), ["ä.mp3", "b.mp3"]),
     ],
 )
 def test_a_list_names_songs(tmp_path: Path, raw: bytes, expected: list[str]) -> None:
@@ -50,6 +51,18 @@ def test_a_list_without_songs_is_refused(tmp_path: Path, raw: bytes) -> None:
     (tmp_path / "list.txt").write_bytes(raw)
     with pytest.raises(UsageError, match="names no song"):
         songs_listed(tmp_path / "list.txt")
+
+
+def test_something_binary_is_no_list(tmp_path: Path) -> None:
+    (tmp_path / "song.wav").write_bytes(b"RIFF\0\0\0\0WAVE\1\0")
+    with pytest.raises(UsageError, match="something binary"):
+        songs_listed(tmp_path / "song.wav")
+
+
+def test_no_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(UsageError, match="no standard input"):
+        songs_listed(Path("-"))
 
 
 def test_a_list_that_cannot_be_read(tmp_path: Path) -> None:

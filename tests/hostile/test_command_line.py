@@ -274,12 +274,12 @@ def test_songs_by_list_over_a_cluster(tmp_path: Path, toy: Path) -> None:
     for name in "ab":
         write_song(tmp_path / "in" / f"{name}.wav", noise(0.2))
     (tmp_path / "in" / "c.mp3").write_text("these are words, no sound")
-    (tmp_path / "list.txt").write_text("in/a.wav\nin/b.wav\nin/c.mp3\n")
+    (tmp_path / "list.txt").write_text(f"in/a.wav\n{'x' * 300}\nin/b.wav\nin/c.mp3\n")
     words = ("separate", "--songs-from", "list.txt", "-m", toy, "--json", "--cores", "1", "--cluster", "local")
     run = unbraid(*words, cwd=tmp_path)
     assert run.returncode == 1
     assert {json.loads(line)["song"] for line in run.stdout.splitlines()} == {"in/a.wav", "in/b.wav"}
-    assert "c.mp3: is not a sound file" in run.stderr and "2 songs done, 1 failed" in run.stderr
+    assert "c.mp3: is not a sound file" in run.stderr and "xxx: cannot be looked at (File name too long)" in run.stderr
     assert "Traceback" not in run.stderr
     assert not leftovers(tmp_path / "separated")
 
@@ -292,6 +292,7 @@ def test_songs_by_list_over_a_cluster(tmp_path: Path, toy: Path) -> None:
         (("song.wav", "--cluster", "127.0.0.1:1"), "no Ray cluster at"),
         (("song.wav", "--list-sounds", "--cluster", "local"), "leave out --cluster"),
         (("song.wav", "--cores", "0"), "cores"),
+        (("song.wav", "--cluster="), "no address of a cluster"),
     ],
 )
 def test_songs_and_machines_that_are_not_there(tmp_path: Path, words: tuple[str, ...], says: str) -> None:

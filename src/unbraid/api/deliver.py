@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -40,8 +41,13 @@ class Job:
 
     def manifest(self, model: str) -> Path:
         """Beside the stems; named after the track where songs share a folder."""
-        shared = "{track}" not in str(Path(self.options.template).parent)
-        return self.out / self.path(model, "stem").with_name(name_beside(self.track, f".{NAME}") if shared else NAME)
+        name = name_beside(self.track, f".{NAME}") if self.shared else NAME
+        return self.out / self.path(model, "stem").with_name(name)
+
+    @property
+    def shared(self) -> bool:
+        """Whether files of several songs lie in one folder."""
+        return "{track}" not in str(Path(self.options.template).parent)
 
 
 def measure(mixdown: Mixdown, options: Options, asked: list[Output]) -> tuple[float | None, float]:
@@ -68,9 +74,10 @@ def encode(
     if options.format == "stem.mp4":
         return _write_stem_mp4(job, model, mixdown, mix, folder, stop_asked)
     format: Format = options.format
+    broken_off = threading.Event()  # by an exception, such as Ctrl-C: then no file is worth finishing
 
     def write_one(file: Output) -> tuple[FileReport, Path, list[str]]:
-        heard = _Heard(mix.rate, mixdown.mix.channels, stop_asked)
+        heard = _Heard(mix.rate, mixdown.mix.channels, lambda: broken_off.is_set() or stop_asked())
         part = folder / f"{file.name}.{options.format}"
         written = write_audio(
             part,
@@ -88,7 +95,11 @@ def encode(
         return entry, part, [f"{file.name}: {note}" for note in written.notes]
 
     with ThreadPoolExecutor(min(cores(), len(mixdown.files))) as pool:
-        results = list(pool.map(write_one, mixdown.files))
+        try:
+            results = list(pool.map(write_one, mixdown.files))
+        except BaseException:
+            broken_off.set()
+            raise
     parts = {file.name: (entry, part) for file, (entry, part, _) in zip(mixdown.files, results, strict=True)}
     return parts, [note for _, _, notes in results for note in notes]
 

@@ -13,9 +13,9 @@ from unbraid.api.asking import Asking, plan_asking
 from unbraid.api.deliver import Job, encode, measure, publish, write_text
 from unbraid.api.ingest import Mix, ingest
 from unbraid.api.join import take_apart
-from unbraid.api.manifest import NAME, FileReport, Report, finished, key_of, left_beside, manifest_text
+from unbraid.api.manifest import NAME, FileReport, Report, finished, key_of, manifest_text
 from unbraid.api.model import Model
-from unbraid.api.names import check_template
+from unbraid.api.names import check_template, sounds_beside
 from unbraid.api.options import Options
 from unbraid.api.presence import presence_of
 from unbraid.api.stream import NewStore
@@ -51,7 +51,7 @@ def separate_file(
     key, manifest = key_of(job.song, identity, job.options), job.manifest(model.name)
     done = None if force else finished(job.out, manifest, key)
     if done is not None:
-        return done
+        return _with_others(job, done)
     began = time.monotonic()
     with workdir(job.out) as folder, SpoolFolder(folder) as new_store:
         mixdown, mix, presence = _take_apart(job, model, files, asking, folder, new_store, progress, stop_asked)
@@ -70,12 +70,12 @@ def separate_file(
             gain_db=round(20 * float(np.log10(gain)), 6),
             runtime=model.loaded.runtime,
             stems=_told({name: entry for name, (entry, _) in parts.items()}, asking, presence),
-            warnings=[*mix.warnings, *asking.notes, *notes, *_beside(job, manifest, parts)],
+            warnings=[*mix.warnings, *asking.notes, *notes],
         )
         extra = _picture(job, model.name, mixdown, mix, folder) if job.options.plot else []
         text = write_text(folder / NAME, manifest_text(key, job.options, report))
         publish([(part, job.out / entry.file) for entry, part in parts.values()] + [*extra, (text, manifest)])
-    return report
+    return _with_others(job, report)
 
 
 def _plan(options: Options, model: Model) -> tuple[list[Output], Asking]:
@@ -119,11 +119,14 @@ def _take_apart(
     return mixdown, mix, presence_of(asking, taken, mixdown)
 
 
-def _beside(job: Job, manifest: Path, parts: Mapping[str, tuple[FileReport, Path]]) -> list[str]:
-    """What should be known of older files beside the new ones, which may have another gain."""
-    left = left_beside(job.out, manifest, {entry.file for entry, _ in parts.values()})
-    names = ", ".join(Path(file).name for file in left)
-    return [f"{names}: left as an earlier run with other options wrote it"] if left else []
+def _with_others(job: Job, report: Report) -> Report:
+    """Also told: sounds that lie beside, where a song has a folder of its own; those of another run may be too loud."""
+    written = {job.out / entry.file for entry in report.stems.values()}
+    others = [] if job.shared else sounds_beside(written)
+    if not others:
+        return report
+    told = f"{', '.join(path.name for path in others)}: beside the others, but not of this run"
+    return replace(report, warnings=[*report.warnings, told])
 
 
 def _told(entries: dict[str, FileReport], asking: Asking, presence: Mapping[str, float]) -> dict[str, FileReport]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import sys
 from pathlib import Path
 
@@ -19,12 +20,28 @@ def songs_listed(listed: Path) -> list[Path]:
     """
     playlist = listed.suffix.lower() in _PLAYLISTS
     try:
-        raw = sys.stdin.buffer.read() if listed == STANDARD_INPUT else listed.read_bytes()
+        raw = _standard_input() if listed == STANDARD_INPUT else listed.read_bytes()
     except OSError as error:
         raise UsageError(f"{listed}: no list of songs can be read there ({error.strerror})") from error
-    text = raw.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")  # names need not be text
-    lines = text.split("\0") if "\0" in text else [line.removesuffix("\r") for line in text.split("\n")]
+    text = _text(raw)
+    zeros = "\0" in text
+    lines = text.removesuffix("\0").split("\0") if zeros else [line.removesuffix("\r") for line in text.split("\n")]
+    if zeros and not all(lines):
+        raise UsageError(f"{listed}: is no list of songs, but something binary")
     names = [line for line in lines if line.strip() and not (playlist and line.startswith("#"))]
     if not names:
         raise UsageError(f"{listed}: names no song; it needs one on each line")
     return [listed.parent / name if playlist else Path(name) for name in names]
+
+
+def _standard_input() -> bytes:
+    if sys.stdin is None:  # closed by whoever called us
+        raise UsageError("there is no standard input to read a list of songs from")
+    return sys.stdin.buffer.read()
+
+
+def _text(raw: bytes) -> str:
+    """Names as they are on the disk, which need not be text; PowerShell writes UTF-16."""
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return raw.decode("utf-16", "surrogatepass")
+    return raw.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -80,37 +79,16 @@ def _digest(path: Path) -> str:
 
 def finished(folder: Path, manifest: Path, key: str) -> Report | None:
     """The report of an earlier run with the same ``key`` whose files are all still there, else None."""
-    found = _read(manifest)
-    if found is None or found[0] != key:
-        return None
-    report = found[1]
-    whole = (_size(folder / entry.file) == entry.bytes for entry in report.stems.values())
-    return replace(report, skipped=True) if all(whole) else None
-
-
-def left_beside(folder: Path, manifest: Path, written: Collection[str]) -> list[str]:
-    """Files of an earlier run, with other options, that are not among those ``written`` now and still there."""
-    found = _read(manifest)
-    earlier = [] if found is None else [entry.file for entry in found[1].stems.values()]
-    return [file for file in dict.fromkeys(earlier) if file not in written and _size(folder / file) is not None]
-
-
-def _read(manifest: Path) -> tuple[str, Report] | None:
-    """Key and report of an earlier run; None if there is none, or none that we wrote: the song is simply done again."""
     try:
         raw = json.loads(manifest.read_text("utf-8"))
+        if raw["format"] != FORMAT or raw["key"] != key:
+            return None
         stems = {name: FileReport(**entry) for name, entry in raw["report"].pop("stems").items()}
-        ours = raw["format"] == FORMAT and all(isinstance(entry.file, str) for entry in stems.values())
-        return (raw["key"], Report(**raw["report"], stems=stems)) if ours else None
+        if any((folder / entry.file).stat().st_size != entry.bytes for entry in stems.values()):
+            return None
+        return Report(**{**raw["report"], "stems": stems, "skipped": True})
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-
-
-def _size(path: Path) -> int | None:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return None
+        return None  # missing, or not written by us: the song is simply done again
 
 
 def manifest_text(key: str, options: Options, report: Report) -> str:

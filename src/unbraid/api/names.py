@@ -30,14 +30,14 @@ def find_songs(given: Iterable[Path], out: Path | None = None) -> list[Path]:
 
     A file is taken whatever its suffix: the user named it. A missing one is taken too, so that it is reported in its
     turn. What a folder holds of results, ``out`` and folders with a manifest in them, is passed over: stems are no
-    songs. Raises AudioError for a folder in which no file looks like audio.
+    songs. Raises AudioError for a folder that cannot be read, or in which no file looks like audio.
     """
     songs: list[Path] = []
     for path in given:
-        if not path.is_dir():
-            songs.append(path)
-            continue
-        found = list(_sounds(path, None if out is None else out.resolve()))
+        try:
+            found = list(_sounds(path, None if out is None else out.resolve())) if path.is_dir() else [path]
+        except OSError as error:
+            raise AudioError(f"{path}: cannot be looked at ({error.strerror})") from error
         if not found:
             raise AudioError(f"{path}: no file in this folder looks like audio")
         songs += found
@@ -54,6 +54,13 @@ def _sounds(folder: Path, out: Path | None) -> Iterator[Path]:
                 yield from _sounds(entry, out)
         elif _SOUND.fullmatch(entry.suffix) and entry.is_file():  # a pipe of that name would be waited for
             yield entry
+
+
+def sounds_beside(written: Iterable[Path]) -> list[Path]:
+    """Sound files in the folders of ``written`` that are none of them, by name."""
+    ours = set(written)
+    beside = (entry for folder in sorted({path.parent for path in ours}) for entry in sorted(folder.iterdir()))
+    return [entry for entry in beside if entry not in ours and _SOUND.fullmatch(entry.suffix)]
 
 
 def track_names(songs: Sequence[Path]) -> list[str]:

@@ -75,8 +75,8 @@ class Options:
             raise UsageError("FLAC holds 16 or 24 bit; use --format wav for float32")
         if self.bitrate_kbps is not None:
             self._check_bitrate(self.bitrate_kbps)
-        ending = self.template.rpartition(".")[2].lower()
-        if ending in FORMATS and ending != self.format:
+        ending = self.template.rpartition("}")[2].lower().removeprefix(".")
+        if ending in (*FORMATS, "mp4") and ending != self.format:
             raise UsageError(
                 f"the file name template {self.template!r} ends in .{ending}, and the format is {self.format}; "
                 "end it in .{ext}"
@@ -97,9 +97,9 @@ class Options:
     def _check_bitrate(self, kbps: int) -> None:
         if self.format not in BITRATES_KBPS:
             raise UsageError(f"{self.format} has no bit rate to choose; --bitrate is for {', '.join(BITRATES_KBPS)}")
-        lowest, highest = BITRATE_LIMITS_KBPS
+        lowest, highest = BITRATE_LIMITS_KBPS[self.format]
         if not lowest <= kbps <= highest:
-            raise UsageError(f"bitrate is {kbps} kbit/s; give {lowest} to {highest}")
+            raise UsageError(f"bitrate is {kbps} kbit/s; give {lowest} to {highest} for {self.format}")
 
     @property
     def asks(self) -> bool:

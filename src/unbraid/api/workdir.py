@@ -17,7 +17,7 @@ from unbraid.errors import OutputError
 
 _PREFIX = ".unbraid-"
 _LOCK = "lock"
-_NEW_S = 0.25
+_NEW_S, _OLD_S = 0.25, 3600.0
 
 
 @contextlib.contextmanager
@@ -29,13 +29,13 @@ def workdir(out: Path) -> Iterator[Path]:
         lock = (folder / _LOCK).open("w")
     except OSError as error:
         raise OutputError(f"{out}: cannot write here ({error.strerror})") from error
-    with lock:
+    try:
         try_lock(lock.fileno())
-        try:
-            _sweep(out, os.fstat(lock.fileno()).st_mtime)
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        _sweep(out, os.fstat(lock.fileno()).st_mtime)
+        yield folder
+    finally:
+        lock.close()  # first: Windows and NFS keep what is open, and the folder with it
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def check_room(folder: Path, needed: int) -> None:
@@ -58,8 +58,11 @@ def _sweep(out: Path, now: float) -> None:
             with (folder / _LOCK).open("r+") as lock:
                 old = os.fstat(lock.fileno()).st_mtime < now - _NEW_S
                 dead = old and try_lock(lock.fileno())
-        except OSError:
-            continue  # just being made, or not ours to touch
+        except OSError:  # just being made, or not ours to touch, or what a removal left
+            with contextlib.suppress(OSError):
+                if folder.stat().st_mtime < now - _OLD_S:
+                    folder.rmdir()  # which only an empty one is
+            continue
         if dead:
             shutil.rmtree(folder, ignore_errors=True)
 

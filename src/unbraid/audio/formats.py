@@ -26,8 +26,8 @@ _RATES: dict[str, tuple[int, ...]] = {
 _VORBIS_RATES = (8000, 192_000)
 BITRATES_KBPS = {"mp3": 320, "ogg": 256, "opus": 192, "m4a": 256}
 """What is taken if nothing is said."""
-BITRATE_LIMITS_KBPS = (32, 320)
-"""What a user may ask for, the common ground of these formats; about that, since some spend what a sound needs."""
+BITRATE_LIMITS_KBPS = {"mp3": (32, 320), "ogg": (64, 320), "opus": (32, 320), "m4a": (32, 320)}
+"""What a user may ask for; about that, since some spend what a sound needs."""
 _OPUS_LIMIT_KBPS = 256  # a channel
 _MP3_LIMITS_KBPS = ((12_000, 64), (24_000, 160), (48_000, 320))
 """Up to which rate in Hz which bit rate exists: MPEG-2.5, MPEG-2, MPEG-1."""

@@ -33,7 +33,8 @@ def separate_all(
         return 1
     jobs = [Job(song, track, out, options) for song, track in zip(found, track_names(found), strict=True)]
     check_apart([job.path("model", "stem") for job in jobs], found, options.template)
-    with closing(_over(cluster, jobs, cores, force) if cluster else _here(jobs, screen, cores, force)) as outcomes:
+    done = _here(jobs, screen, force) if cluster is None else _over(cluster, jobs, cores, force)
+    with closing(done) as outcomes:
         for job, outcome in outcomes:
             if isinstance(outcome, UnbraidError):
                 failed += 1
@@ -66,11 +67,13 @@ def given_songs(songs: Sequence[Path], listed: Path | None) -> list[Path]:
     return [*songs, *(songs_listed(listed) if listed is not None else ())]
 
 
-def _here(
-    jobs: Sequence[Job], screen: Screen, cores: int | None, force: bool
-) -> Generator[tuple[Job, Report | UnbraidError]]:
+def use_cores(cores: int | None) -> None:
+    """Of this machine, at most; None for all."""
     if cores is not None:
         os.environ[CORES] = str(cores)
+
+
+def _here(jobs: Sequence[Job], screen: Screen, force: bool) -> Generator[tuple[Job, Report | UnbraidError]]:
     model = _load(jobs[0].options, screen)
     for job in jobs:
         yield job, _one(job, model, screen, force)

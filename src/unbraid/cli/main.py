@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import signal
@@ -94,11 +95,11 @@ def _run(words: list[str], debug: bool) -> int:
             signal.signal(number, _terminate)
     try:
         code = int(app(words, standalone_mode=False, prog_name="unbraid") or OK)
-        return _interrupted() if code == _INTERRUPTED else code  # what the parser makes of Ctrl-C
+        return _interrupted(words) if code == _INTERRUPTED else code  # what the parser makes of Ctrl-C
     except typer.Exit as end:
         return end.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        return _interrupted()
+        return _interrupted(words)
     except _Terminated as ended:
         return 128 + ended.number
     except BrokenPipeError:
@@ -132,20 +133,25 @@ class _Terminated(BaseException):
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
+    for each in _ENDS:  # shell and kernel may both send one; what tidies up is not to be disturbed
+        signal.signal(each, signal.SIG_IGN)
     raise _Terminated(number)
 
 
-def _interrupted() -> int:
-    _say("stopped; what is done is kept, and the same command does the rest")
+def _interrupted(words: list[str]) -> int:
+    resumes = words[0] == "separate" and "--force" not in words
+    _say("stopped; what is done is kept, and the same command does the rest" if resumes else "stopped")
     return _INTERRUPTED
 
 
 def _say(message: str) -> None:
-    typer.echo(f"unbraid: {message}", err=True)
+    with contextlib.suppress(OSError):  # the terminal may be gone
+        typer.echo(f"unbraid: {message}", err=True)
 
 
 def _end(code: int) -> None:
     """Leave at once: a worker in the middle of a chunk must not hold up an exit that was asked for."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None:  # closed by whoever called us

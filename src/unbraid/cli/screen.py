@@ -88,7 +88,9 @@ class Screen:
                 self._stopped = True
                 raise
             finally:
-                bar.stop()
+                heap.enter("")
+                with contextlib.suppress(OSError):  # the terminal may be gone
+                    bar.stop()
         self._stopped = False
 
     def failed(self, error: UnbraidError) -> None:

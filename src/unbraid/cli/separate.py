@@ -59,7 +59,7 @@ def command(
 ) -> int:
     """Take songs apart: OUT/{model}/{track}/{stem}.wav for each stem."""
     from unbraid.api import Options
-    from unbraid.cli.batch import given_songs, list_all, separate_all
+    from unbraid.cli.batch import given_songs, list_all, separate_all, use_cores
     from unbraid.cli.screen import Screen
     from unbraid.errors import UsageError
 
@@ -90,6 +90,8 @@ def command(
         template=filename,
     )
     given, screen = given_songs(songs or (), songs_from), Screen(json=json)
+    if cluster is None:
+        use_cores(cores)
     if not list_sounds:
         return separate_all(given, out, options, screen, cluster=cluster, cores=cores, force=force)
     if cluster is not None:
