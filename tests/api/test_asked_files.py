@@ -135,6 +135,9 @@ def test_a_song_says_what_is_in_it(words: Model, tmp_path: Path) -> None:
     found = list_sounds(song, words)
     assert {each.name for each in found} == set(sounds())
     assert [each.presence for each in found] == sorted((each.presence for each in found), reverse=True)
+    presence = {each.name: each.presence for each in found}
+    for part in ("kick", "snare", "hihat"):
+        assert presence["drums"] >= presence[part], "a stem is there if a part of it is"
     silent = write_song(tmp_path / "silent.wav", np.zeros((1, 100), np.float32))
     assert {each.presence for each in list_sounds(silent, words)} == {0.0}
 

@@ -75,6 +75,11 @@ def test_a_rest_of_nothing_is_refused(asks: dict[str, list[str]]) -> None:
         separate(noise(0.1), rest=True, **asks)
 
 
+def test_what_cannot_have_a_rest_is_named() -> None:
+    with pytest.raises(UsageError, match="'everything but the drums' is most of the mix"):
+        separate(noise(0.1), rest=True, ask=["the snare", "everything but the drums"])
+
+
 def test_questions_go_to_the_second_separator_and_hear_their_stem() -> None:
     """A tone that both rates hold survives resampling, so the shares can be told."""
     time = np.arange(44100) / 44100

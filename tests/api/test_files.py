@@ -103,6 +103,13 @@ def test_one_gain_for_all_files_where_one_would_clip(tmp_path: Path, toy_model: 
     assert kept.gain_db == 0
 
 
+def test_clipped_files_with_a_residual_are_told_not_to_add_up(tmp_path: Path, toy_model: Model) -> None:
+    song = write_song(tmp_path / "song.wav", noise(0.3, level=1.0), subtype="FLOAT")
+    warnings = do(song, toy_model, tmp_path / "out", gain="none", residual=True).warnings
+    assert any("do not add up" in warning for warning in warnings)
+    assert not do(song, toy_model, tmp_path / "kept", residual=True).warnings
+
+
 def test_two_stems_add_up_to_the_mix(tmp_path: Path, toy_model: Model) -> None:
     song = write_song(tmp_path / "song.wav", noise(0.5))
     report = do(song, toy_model, tmp_path / "out", two_stems="vocals")
@@ -220,23 +227,23 @@ def test_a_cancelled_run_leaves_nothing(tmp_path: Path, toy_model: Model) -> Non
 def test_what_breaks_off_the_writing_does_not_wait_for_it(
     tmp_path: Path, toy_model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ctrl-C while files are encoded: no file is worth finishing."""
+    """No file is worth finishing once another cannot be."""
     blocks = []
 
     def slow(self: object, samples: Iterator[Samples]) -> Iterator[Samples]:
         for block in usual(self, samples):
             blocks.append(block)
-            if len(blocks) == 1:
-                raise KeyboardInterrupt
+            if len(blocks) == 2:  # of whichever file
+                raise OutputError("no room")
             time.sleep(0.05)
             yield block
 
     usual = deliver._Heard.through
     monkeypatch.setattr(deliver._Heard, "through", slow)
     song, out = write_song(tmp_path / "song.wav", noise(400.0, 8000, 1), 8000), tmp_path / "out"
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(OutputError, match="no room"):
         do(song, toy_model, out)
-    assert len(blocks) <= 3 < 3_200_000 / BLOCK
+    assert len(blocks) <= 4 < 3_200_000 / BLOCK
     assert not [path for path in out.rglob("*") if path.is_file()]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -86,6 +88,39 @@ def test_results_are_no_songs(tmp_path: Path) -> None:
     found = [path.relative_to(tmp_path).as_posix() for path in find_songs([tmp_path], tmp_path / "separated")]
     assert found == ["a.mp3", "sub/b.mp3"]
     assert find_songs([tmp_path / "separated"], tmp_path / "separated"), "what is named is taken"
+
+
+def test_a_closed_folder_is_told_and_the_rest_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.mp3", "closed/b.mp3", "open/c.mp3"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    usual = Path.iterdir
+
+    def guarded(folder: Path) -> Iterator[Path]:  # root may look everywhere, so no mode of a folder will do
+        if folder.name == "closed":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return usual(folder)
+
+    monkeypatch.setattr(Path, "iterdir", guarded)
+    told: list[AudioError] = []
+    assert find_songs([tmp_path], on_closed=told.append) == [tmp_path / "a.mp3", tmp_path / "open" / "c.mp3"]
+    assert [str(error) for error in told] == [f"{tmp_path / 'closed'}: cannot be looked at (Permission denied)"]
+    with pytest.raises(AudioError, match="Permission denied"):
+        find_songs([tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("https://example.com/song.mp3", "addresses are not fetched"),
+        ("-", "not read from standard input"),
+        ("party.m3u8", "--songs-from"),
+        ("x" * 300, "cannot be looked at"),
+    ],
+)
+def test_what_is_no_songs_place_is_told_as_what_it_is(given: str, message: str) -> None:
+    with pytest.raises(AudioError, match=message):
+        find_songs([Path(given)])
 
 
 def test_names_that_are_one_on_the_disk_are_told_apart() -> None:

@@ -49,6 +49,18 @@ def test_only_the_wanted_stems(toy_model: unbraid.api.Model) -> None:
     assert list(toy_model.separate(noise(0.1), 44_100, stems=["rest"])) == ["rest"]
 
 
+def test_two_stems_and_what_no_stem_took(toy_model: unbraid.api.Model) -> None:
+    samples = noise(0.3)
+    two = toy_model.separate(samples, 44_100, two_stems="vocals")
+    assert list(two) == ["vocals", "no_vocals"]
+    np.testing.assert_allclose(two["vocals"] + two["no_vocals"], samples, atol=1e-6)
+    left = toy_model.separate(samples, 44_100, stems="vocals", residual=True)
+    assert list(left) == ["vocals", "residual"]
+    np.testing.assert_allclose(left["residual"], samples * 3 / 4, atol=1e-5)
+    with pytest.raises(UsageError, match="cannot be combined"):
+        toy_model.separate(samples, 44_100, stems="vocals", two_stems="vocals")
+
+
 def test_no_samples_give_empty_stems(toy_model: unbraid.api.Model) -> None:
     stems = toy_model.separate(np.zeros((2, 0), np.float32), 44_100)
     assert stems["vocals"].shape == (2, 0)

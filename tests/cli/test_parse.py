@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from unbraid.cli.main import _with_command
+from unbraid.cli.main import _misspelt, _with_command
 from unbraid.cli.separate import seconds
 from unbraid.errors import UsageError
 
@@ -26,5 +26,7 @@ def test_a_song_alone_means_separate() -> None:
     assert _with_command(["song.mp3", "--json"]) == ["separate", "song.mp3", "--json"]
     assert _with_command(["--karaoke", "song.mp3"]) == ["separate", "--karaoke", "song.mp3"]
     assert _with_command(["--", "-song.mp3"]) == ["separate", "--", "-song.mp3"]
+    assert _misspelt(["seperate", "song.mp3"]) == "separate" and _misspelt(["modells", "list"]) == "models"
+    assert not any(map(_misspelt, (["seperate"], ["seperate.mp3", "b.mp3"], ["album", "b.mp3"], ["--json", "x"], [])))
     for words in (["separate", "x"], ["models"], ["doctor"], ["--help"], ["--version"], []):
         assert _with_command(words) == words

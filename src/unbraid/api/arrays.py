@@ -34,6 +34,8 @@ def separate_array(
     without: str | Sequence[str] = (),
     like: str | Sequence[str] = (),
     rest: bool = False,
+    two_stems: str | None = None,
+    residual: bool = False,
 ) -> Answered:
     """As :meth:`Model.separate`."""
     song = ArraySource(as_samples(samples))
@@ -41,8 +43,10 @@ def separate_array(
     check_rate(rate)
     if song.channels not in (1, 2):
         raise UsageError(f"samples have {song.channels} channels; give mono or stereo, [channel, time]")
-    wanted = texts(stems) or model.spec.stems
-    files = outputs(model.spec.stems, wanted, None, residual=False)
+    if two_stems and stems:
+        raise UsageError("two_stems gives one stem and its complement; it cannot be combined with stems")
+    files = outputs(model.spec.stems, texts(stems) or model.spec.stems, two_stems, residual)
+    wanted = [name for name in model.spec.stems if any(name in file.stems for file in files)]
     names = [file.name for file in files]
     asking = plan_asking(model.spec.stems, names, ask=texts(ask), without=texts(without), like=texts(like), rest=rest)
     taken = take_apart(model, song, rate, wanted, asking, lambda _, channels: ArrayStore(channels, song.length), way)

@@ -126,7 +126,12 @@ def _asked(
 
 def _rest(asked: Sequence[Asked], name: str) -> Output:
     """The mix without what the asked sounds hold, nothing taken out twice: no part beside the stem that holds it."""
-    if not asked or any(each.route.without for each in asked):
+    taken = [each.text for each in asked if each.route.without]
+    if taken:
+        raise UsageError(
+            f"--rest is the mix without what is asked, and {taken[0]!r} is most of the mix; leave one of the two out"
+        )
+    if not asked:
         raise UsageError("--rest is the mix without the asked sounds; give --ask with the sounds to take out")
     whole = {term.stem for each in asked for term in each.route.terms if term.kind == "stem"}
     shares: dict[str, int] = {}

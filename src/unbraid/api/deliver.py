@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +55,8 @@ def measure(mixdown: Mixdown, options: Options, asked: list[Output]) -> tuple[fl
 
     asked: files beside those of ``mixdown``, which the gain is for too, while the residual is told without them.
     """
-    every = {file.name: file for file in (*mixdown.files, *asked)}.values()
+    track = [Output("mix", 1, {})] if options.format == "stem.mp4" else []  # of its own there
+    every = {file.name: file for file in (*mixdown.files, *asked, *track)}.values()
     peak = max(float(np.abs(block).max()) for file in every for block in render(mixdown, file))
     residual = remainder([file for file in mixdown.files if file.name != "residual"])
     left, whole = (
@@ -74,9 +75,9 @@ def encode(
     if options.format == "stem.mp4":
         return _write_stem_mp4(job, model, mixdown, mix, folder, stop_asked)
     format: Format = options.format
-    broken_off = threading.Event()  # by an exception, such as Ctrl-C: then no file is worth finishing
+    broken_off = threading.Event()  # by Ctrl-C, or by what stopped another file: then none is worth finishing
 
-    def write_one(file: Output) -> tuple[FileReport, Path, list[str]]:
+    def write_one(file: Output) -> tuple[FileReport, Path, int, list[str]]:
         heard = _Heard(mix.rate, mixdown.mix.channels, lambda: broken_off.is_set() or stop_asked())
         part = folder / f"{file.name}.{options.format}"
         written = write_audio(
@@ -92,16 +93,21 @@ def encode(
             dither_seed=options.seed,
         )
         entry = heard.report(job.path(model, file.name), part)
-        return entry, part, [f"{file.name}: {note}" for note in written.notes]
+        return entry, part, written.clipped, [f"{file.name}: {note}" for note in written.notes]
 
     with ThreadPoolExecutor(min(cores(), len(mixdown.files))) as pool:
+        tasks = [pool.submit(write_one, file) for file in mixdown.files]
         try:
-            results = list(pool.map(write_one, mixdown.files))
+            ended = wait(tasks, return_when=FIRST_EXCEPTION).done
+            results = [task.result() for task in (*(task for task in ended if task.exception()), *tasks)]
         except BaseException:
             broken_off.set()
             raise
-    parts = {file.name: (entry, part) for file, (entry, part, _) in zip(mixdown.files, results, strict=True)}
-    return parts, [note for _, _, notes in results for note in notes]
+    parts = {file.name: (entry, part) for file, (entry, part, _, _) in zip(mixdown.files, results, strict=True)}
+    notes = [note for *_, told in results for note in told]
+    if options.residual and any(clipped for _, _, clipped, _ in results):
+        notes.append("with clipped samples the files do not add up to the mix; --gain common or --depth float32 does")
+    return parts, notes
 
 
 def _write_stem_mp4(

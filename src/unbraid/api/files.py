@@ -143,6 +143,7 @@ def _told(entries: dict[str, FileReport], asking: Asking, presence: Mapping[str,
 def _picture(job: Job, model: str, mixdown: Mixdown, mix: Mix, folder: Path) -> list[tuple[Path, Path]]:
     """Draw the mix and its stems; where the picture is and where it goes."""
     part = folder / "picture.png"
-    stems = {file.name: mixdown.stems[file.name] for file in mixdown.files if file.name in mixdown.stems}
+    lone = {file.name: next(iter(file.stems)) for file in mixdown.files if not file.mix and len(file.stems) == 1}
+    stems = {name: mixdown.stems[stem] for name, stem in lone.items()}
     draw(part, {"mix": mixdown.mix, **stems}, mix.rate, job.track)
     return [(part, job.out / job.path(model, "picture").with_suffix(".png"))]

@@ -65,10 +65,12 @@ def list_sounds(song: Path, model: Model, stop_asked: StopAsked = never, stop_s:
         mix = ingest(song, new_store, 0.0, stop_s, stop_asked)
         heard = heard_by(spec, mix.samples, mix.rate, new_store, balance_of(spec, mix.samples))
         scores = _scores(listener, heard, _spread(list(plan(heard.length, spec, 0.0))), queries, stop_asked)
-    found = [
-        Heard(name, stem, round(float(score), 3)) for (name, stem), score in zip(homes.items(), scores, strict=True)
-    ]
-    return sorted(found, key=lambda each: -each.presence)
+    found = {name: float(score) for name, score in zip(homes, scores, strict=True)}
+    for stem in spec.stems:
+        if stem in found:  # of a whole stem the head knows little, and its parts are it, too
+            found[stem] = max(found[name] for name, where in homes.items() if where == stem or name == stem)
+    listed = [Heard(name, homes[name], round(score, 3)) for name, score in found.items()]
+    return sorted(listed, key=lambda each: -each.presence)
 
 
 def _spread(chunks: Sequence[Chunk]) -> list[Chunk]:

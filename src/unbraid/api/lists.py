@@ -6,9 +6,11 @@ import codecs
 import sys
 from pathlib import Path
 
+from unbraid.api.names import PLAYLISTS
 from unbraid.errors import UsageError
 
-_PLAYLISTS = (".m3u", ".m3u8")
+_OTHERS = (".pls", ".xspf", ".wpl", ".asx", ".cue")
+_KINDS = "it must be a text file with a song on each line, or a playlist (.m3u, .m3u8)"
 STANDARD_INPUT = Path("-")
 
 
@@ -18,7 +20,9 @@ def songs_listed(listed: Path) -> list[Path]:
     ``-`` is standard input. Paths in a playlist (.m3u, .m3u8) go from its own folder, all others from the current one.
     Raises UsageError if it cannot be read or names nothing.
     """
-    playlist = listed.suffix.lower() in _PLAYLISTS
+    playlist = listed.suffix.lower() in PLAYLISTS
+    if listed.suffix.lower() in _OTHERS:
+        raise UsageError(f"{listed}: is a list of a kind that is not read; {_KINDS}")
     try:
         raw = _standard_input() if listed == STANDARD_INPUT else listed.read_bytes()
     except OSError as error:
@@ -27,7 +31,7 @@ def songs_listed(listed: Path) -> list[Path]:
     zeros = "\0" in text
     lines = text.removesuffix("\0").split("\0") if zeros else [line.removesuffix("\r") for line in text.split("\n")]
     if zeros and not all(lines):
-        raise UsageError(f"{listed}: is no list of songs, but something binary")
+        raise UsageError(f"{listed}: is no list of songs, but something binary; {_KINDS}")
     names = [line for line in lines if line.strip() and not (playlist and line.startswith("#"))]
     if not names:
         raise UsageError(f"{listed}: names no song; it needs one on each line")

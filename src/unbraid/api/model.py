@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -79,6 +79,8 @@ class Model:
         ask: str | Sequence[str] = (),
         without: str | Sequence[str] = (),
         rest: bool = False,
+        two_stems: str | None = None,
+        residual: bool = False,
         overlap: float | None = None,
         shifts: int = 0,
         seed: int = 0,
@@ -88,14 +90,16 @@ class Model:
         """Take ``samples[channel, time]`` (floats, mono or stereo, any length, ``rate`` Hz) apart.
 
         ask: sounds in words, each a stem more, named by the letters and digits of its text. without: sounds in words;
-        "no_..." is the mix without one. rest: also what is left of the mix without the asked sounds.
+        "no_..." is the mix without one. rest: also what is left of the mix without the asked sounds. two_stems: only
+        this stem, and "no_..." of it. residual: also what no stem took, so that all add up to the mix.
 
         The stems have the same shape and rate. Raises UsageError, ModelError, or Cancelled once ``stop_asked()``.
         """
         from unbraid.api.arrays import separate_array
 
         way = Way(overlap, shifts, seed, progress, stop_asked)
-        return separate_array(self, samples, rate, stems, way, ask=ask, without=without, rest=rest)
+        words: dict[str, Any] = {"ask": ask, "without": without, "rest": rest}
+        return separate_array(self, samples, rate, stems, way, two_stems=two_stems, residual=residual, **words)
 
     def into(
         self,

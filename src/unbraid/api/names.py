@@ -6,7 +6,7 @@ import os
 import re
 import string
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -18,6 +18,8 @@ _SOUND = re.compile(
     r"|mp4|mov|mkv|mka|webm|avi|mpg|mpeg|3gp)",
     re.IGNORECASE,
 )
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)  # longer than a drive's letter
+PLAYLISTS = (".m3u", ".m3u8")
 _FIELDS = {"model", "track", "stem", "ext"}
 _LONGEST_NAME = 255
 """Bytes; the limit of nearly every file system."""
@@ -25,35 +27,68 @@ _ROOM = 200
 """Bytes of a name that a number is put behind."""
 
 
-def find_songs(given: Iterable[Path], out: Path | None = None) -> list[Path]:
+def find_songs(
+    given: Iterable[Path], out: Path | None = None, on_closed: Callable[[AudioError], None] | None = None
+) -> list[Path]:
     """The songs among files and folders, folders gone through in order of name.
 
     A file is taken whatever its suffix: the user named it. A missing one is taken too, so that it is reported in its
     turn. What a folder holds of results, ``out`` and folders with a manifest in them, is passed over: stems are no
-    songs. Raises AudioError for a folder that cannot be read, or in which no file looks like audio.
+    songs. Raises AudioError for a folder in which no file looks like audio, for what cannot be looked at, and for what
+    is no file at all; a folder within that cannot be read is passed over if ``on_closed`` is to hear of it.
     """
     songs: list[Path] = []
     for path in given:
+        _check_place(path)
         try:
-            found = list(_sounds(path, None if out is None else out.resolve())) if path.is_dir() else [path]
+            folder = path.is_dir()
         except OSError as error:
-            raise AudioError(f"{path}: cannot be looked at ({error.strerror})") from error
+            raise _closed(path, error) from error
+        found = list(_sounds(path, None if out is None else out.resolve(), on_closed)) if folder else [path]
         if not found:
             raise AudioError(f"{path}: no file in this folder looks like audio")
         songs += found
     return list(dict.fromkeys(songs))
 
 
-def _sounds(folder: Path, out: Path | None) -> Iterator[Path]:
+def _check_place(path: Path) -> None:
+    """Raises AudioError for what users take for a song's place and is none."""
+    if _ADDRESS.match(str(path)):  # whose second slash is gone by now
+        raise AudioError(f"{path}: addresses are not fetched; download the song and give the file")
+    if path == Path("-") and not path.exists():
+        raise AudioError("-: sound is not read from standard input; give a file (a list of songs: --songs-from -)")
+    if path.suffix.lower() in PLAYLISTS:
+        raise AudioError(f"{path}: is a playlist; give it with --songs-from")
+
+
+def _closed(path: Path, error: OSError) -> AudioError:
+    return AudioError(f"{path}: cannot be looked at ({error.strerror})")
+
+
+def _sounds(folder: Path, out: Path | None, on_closed: Callable[[AudioError], None] | None) -> Iterator[Path]:
     """The files below ``folder`` that look like audio, in order; hidden ones and results are left out."""
-    for entry in sorted(folder.iterdir()):
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        if on_closed is None:
+            raise _closed(folder, error) from error
+        on_closed(_closed(folder, error))
+        return
+    for entry in entries:
         if entry.name.startswith("."):
             continue
         if entry.is_dir() and not entry.is_symlink():
-            if entry.resolve() != out and not (entry / NAME).exists():
-                yield from _sounds(entry, out)
+            if entry.resolve() != out and not _holds_results(entry):
+                yield from _sounds(entry, out, on_closed)
         elif _SOUND.fullmatch(entry.suffix) and entry.is_file():  # a pipe of that name would be waited for
             yield entry
+
+
+def _holds_results(folder: Path) -> bool:
+    try:
+        return (folder / NAME).exists()
+    except OSError:  # told when it is gone through
+        return False
 
 
 def sounds_beside(written: Iterable[Path]) -> list[Path]:

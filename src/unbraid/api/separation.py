@@ -80,6 +80,8 @@ def separate(
     ask_like: str | Path | Sequence[str | Path] = (),
     without: str | Sequence[str] = (),
     rest: bool = False,
+    two_stems: str | None = None,
+    residual: bool = False,
     overlap: float | None = None,
     shifts: int = 0,
     seed: int = 0,
@@ -90,7 +92,7 @@ def separate(
 
     ask: sounds in words ("the harp"), each a stem more, named by its letters and digits ("the_harp"). ask_like: clips
     with a sound to look for. without: sounds in words; "no_..." is the mix without one. rest: what is left of the mix
-    without the asked sounds.
+    without the asked sounds. two_stems: only this stem, and "no_..." of it. residual: also what no stem took.
 
     Returns stem name -> float32 ``[channel, time]`` at the song's own rate, channels and length (more than two channels
     are down-mixed to stereo; ``warnings`` says so). Raises AudioError, ModelError, UsageError.
@@ -111,6 +113,8 @@ def separate(
         without=without,
         like=clips,
         rest=rest,
+        two_stems=two_stems,
+        residual=residual,
     )
     notes = [note for route in taken.routes.values() for note in route.notes]
     told = tuple(dict.fromkeys([*warnings, *notes]))

@@ -105,11 +105,15 @@ def _load(options: Options, screen: Screen) -> Model:
 def _find(given: Sequence[Path], screen: Screen, out: Path | None) -> tuple[list[Path], int]:
     """The songs of every argument, results in ``out`` left out; a folder without any is a failure of its own."""
     found: list[Path] = []
-    failed = 0
+    failed: list[AudioError] = []
+
+    def tell(error: AudioError) -> None:
+        failed.append(error)
+        screen.failed(error)
+
     for path in given:
         try:
-            found += find_songs([path], out)
+            found += find_songs([path], out, tell)
         except AudioError as error:
-            failed += 1
-            screen.failed(error)
-    return list(dict.fromkeys(found)), failed
+            tell(error)
+    return list(dict.fromkeys(found)), len(failed)

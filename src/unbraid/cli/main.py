@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import io
 import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 
 import typer
@@ -74,7 +76,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if "" in words:  # an unset variable of a shell, which would be taken for the folder one is in
         _say("one of the arguments is empty; leave it out, or say what is meant (. for this folder)")
         _end(USAGE)
+    meant = _misspelt(words)
+    if meant:
+        _say(f"there is no file {words[0]!r} to take apart; did you mean `unbraid {meant}`?")
+        _end(USAGE)
     _end(_run(_with_command(words), debug))
+
+
+def _misspelt(words: list[str]) -> str | None:
+    """The command that the first word nearly is, if it is nothing else; more words must follow, or it is a song."""
+    if len(words) < 2 or words[0].startswith("-") or words[0] in _commands() or Path(words[0]).suffix:
+        return None
+    like = difflib.get_close_matches(words[0], _commands(), 1, 0.75)
+    return like[0] if like and not os.path.lexists(words[0]) else None
+
+
+def _commands() -> set[str]:
+    named = [*(command.name for command in app.registered_commands), *(group.name for group in app.registered_groups)]
+    return {name for name in named if name}
 
 
 def _with_command(words: list[str]) -> list[str]:
@@ -82,8 +101,7 @@ def _with_command(words: list[str]) -> list[str]:
     if words and words[0] == "--":
         return ["separate", *words]
     own = ("-h", "--help", "--version")
-    commands = {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}
-    if words and words[0] not in own and words[0] not in commands:
+    if words and words[0] not in own and words[0] not in _commands():
         return ["separate", *words]
     return words
 

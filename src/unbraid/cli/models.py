@@ -58,10 +58,14 @@ def list_models() -> None:
 def info(name: Annotated[str, typer.Argument(help="A name from `unbraid models`.")]) -> None:
     """All that is known of one model."""
     from unbraid.zoo.bundled import NAME, facts_path
-    from unbraid.zoo.catalogue import find
+    from unbraid.zoo.catalogue import by_hand, find
 
     if name == NAME:
         _tell(_bundled(json.loads(facts_path().read_text("utf-8"))))
+        return
+    told = by_hand(name)
+    if told is not None:
+        typer.echo(told)
         return
     entry = find(name)
     _tell(

@@ -121,7 +121,8 @@ class Screen:
 
     def end(self, songs: int, failed: int, model: str) -> None:
         if songs > 1 or failed:
-            self._err.print(f"{songs - failed if failed < songs else 0} songs done, {failed} failed", markup=False)
+            done = max(songs - failed, 0)
+            self._err.print(f"{done} {'song' if done == 1 else 'songs'} done, {failed} failed", markup=False)
         if model == "compact" and failed < songs:
             self._err.print(_BETTER, style="dim", markup=False, soft_wrap=True)
 
@@ -161,7 +162,7 @@ def _table(job: Job, report: Report) -> Table:
     for name, entry in report.stems.items():
         file = escape(_relative(job.out / entry.file))
         table.add_row(escape(name), _number(entry.peak_dbfs), _number(entry.lufs), file, *_asked(entry))
-    table.add_row("residual", _residual(report), "", "of the mix, in no stem", style="dim")
+    table.add_row("residual", _residual(report), "", "of the mix, in none of these files", style="dim")
     if report.gain_db:
         table.add_row("gain", f"{report.gain_db:.1f} dB", "", "on all files alike, so that none clips", style="dim")
     return table

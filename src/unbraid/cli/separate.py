@@ -117,4 +117,4 @@ def seconds(text: str) -> float:
 
 
 def _depth(text: str) -> Any:
-    return int(text) if text in ("16", "24") else text
+    return int(text) if text in ("16", "24") else text.lower()

@@ -20,7 +20,8 @@ def keep_freed() -> bool:
     """Let this process keep what it frees; whether its allocator can be told so (glibc's can).
 
     For programs, which know what else runs in their process (the command line, a machine of a cluster): a library must
-    not change how its caller's memory is managed. What was freed counts as used until the process ends, or :func:`give_back`.
+    not change how its caller's memory is managed. What was freed counts as used until the process ends, or
+    :func:`give_back`.
     """
     # One arena, since blocks kept by a thread's own would be of no use to the others.
     return _tell({_MMAP_MAX: 0, _TRIM_THRESHOLD: 2**31 - 1, _TOP_PAD: 64 * _MEBIBYTE, _ARENA_MAX: 1})

@@ -70,8 +70,9 @@ def names() -> tuple[str, ...]:
 def find(name: str) -> Entry:
     """The model called ``name``. Raises UsageError, with the names that are like it, or with what to do by hand."""
     table = _read()
-    if name in table["by_path"]:
-        raise UsageError(_by_hand(name, table["by_path"][name]))
+    told = by_hand(name)
+    if told is not None:
+        raise UsageError(told)
     if name not in table["model"]:
         like = difflib.get_close_matches(name, table["model"], 3, 0.5) or list(table["model"])[:4]
         raise UsageError(f"no model is called {name!r}; did you mean {', '.join(like)}? `unbraid models` lists all")
@@ -106,7 +107,11 @@ def _entry(name: str, row: dict[str, Any], table: dict[str, Any]) -> Entry:
     )
 
 
-def _by_hand(name: str, row: dict[str, Any]) -> str:
+def by_hand(name: str) -> str | None:
+    """What to do for a model that is known but not fetched; None for all others."""
+    row = _read()["by_path"].get(name)
+    if row is None:
+        return None
     files = ", ".join(f"{file['name']} ({file['size']}) from {file['at']}" for file in row["files"])
     return (
         f"model {name!r} is not fetched by unbraid, since its authors publish no checksum; get {files} and give its "

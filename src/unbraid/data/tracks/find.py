@@ -44,7 +44,7 @@ def find_songs(root: Path, naming: Naming = USUAL, on_broken: OnBroken | None = 
 def songs_below(place: Path, naming: Naming, on_broken: OnBroken | None, depth: int = _DEPTH) -> Iterator[FoundSong]:
     """The songs in ``place``, or ``place`` itself if it is one, looking at most ``depth`` folders deep."""
     try:
-        song = song_in(place, naming)
+        song, entries = _looked_at(place, naming)
     except AudioError as error:
         if on_broken is None:
             raise
@@ -53,13 +53,21 @@ def songs_below(place: Path, naming: Naming, on_broken: OnBroken | None, depth: 
     if song is not None:
         yield song
         return
-    for entry in sorted(place.iterdir()):
+    for entry in entries:
         if entry.name.startswith(".") or entry.name in _ANSWERS:
             continue
         if entry.is_dir() and depth > 0:
             yield from songs_below(entry, naming, on_broken, depth - 1)
         elif entry.name.endswith(musdb.SUFFIX):
             yield musdb.stem_file(entry)
+
+
+def _looked_at(place: Path, naming: Naming) -> tuple[FoundSong | None, list[Path]]:
+    """The song that ``place`` is, and what is in it. Raises AudioError for a broken song, or a closed folder."""
+    try:
+        return song_in(place, naming), sorted(place.iterdir())
+    except OSError as error:
+        raise AudioError(f"{place}: cannot be looked at ({error.strerror})") from error
 
 
 def song_in(folder: Path, naming: Naming) -> FoundSong | None:
