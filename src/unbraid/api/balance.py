@@ -88,12 +88,13 @@ def balance_of(spec: Spec, song: Source) -> Balance | None:
 
 def _energies(song: Source) -> tuple[float, float, float, float]:
     """Sums over the song: left squared, right squared, left times right, and their difference squared."""
-    sums = np.zeros(4)
+    sums = [0.0] * 4
     for start in range(0, song.length, BLOCK):
         left, right = song.read(start, min(start + BLOCK, song.length))
-        products = (left * left, right * right, left * right, np.square(left - right))
-        sums += [float(product.sum(dtype=np.float64)) for product in products]
-    return float(sums[0]), float(sums[1]), float(sums[2]), float(sums[3])
+        apart = left - right
+        products = (left @ left, right @ right, left @ right, apart @ apart)
+        sums = [total + float(product) for total, product in zip(sums, products, strict=True)]
+    return sums[0], sums[1], sums[2], sums[3]
 
 
 def _matrix(rows: Sequence[Sequence[float]] | Samples) -> Samples:
