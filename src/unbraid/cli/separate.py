@@ -20,7 +20,7 @@ def command(
     two_stems: Annotated[str | None, typer.Option(help="One stem and its complement, for example vocals.")] = None,
     karaoke: Annotated[bool, typer.Option("--karaoke", help="The same as --two-stems vocals.")] = False,
     ask: Annotated[
-        list[str] | None, typer.Option(metavar="TEXT", help="Also this sound, in words; repeatable.")
+        list[str] | None, typer.Option(metavar="TEXT", help="Also this sound, in words, beside the stems; repeatable.")
     ] = None,
     ask_like: Annotated[
         list[Path] | None, typer.Option(metavar="CLIP", help="Also a sound like this one; needs AudioSep.")
@@ -31,9 +31,11 @@ def command(
     start: Annotated[str | None, typer.Option("--from", metavar="TIME", help="Start here: 83.5 or 1:23.5.")] = None,
     stop: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Stop here.")] = None,
     format: Annotated[str, typer.Option(help="wav, flac, mp3, ogg, opus, m4a or stem.mp4.")] = "wav",
-    depth: Annotated[str, typer.Option(help="16, 24 or float32, for wav and flac.")] = "24",
+    depth: Annotated[str, typer.Option(help="16, 24, or float32 (wav alone).")] = "24",
     bitrate: Annotated[int | None, typer.Option(metavar="KBPS", help="Of mp3, ogg, opus and m4a: 32 to 320.")] = None,
-    gain: Annotated[str, typer.Option(help="common: lower all stems alike if one would clip. none: never.")] = "common",
+    gain: Annotated[
+        str, typer.Option(help="common: lower all files alike if one would clip (float32 never does). none: never.")
+    ] = "common",
     residual: Annotated[bool, typer.Option("--residual", help="Also write what no stem took.")] = False,
     overlap: Overlap = None,
     shifts: Annotated[int, typer.Option(help="Average over so many random delays: slower, a little better.")] = 0,

@@ -67,12 +67,13 @@ def load(
         return _bag(name, {0: Checkpoint(path)}, Bag((name,)), runtime, device)
     entry = catalogue.find(model)
     orders = needed(entry.bag, entry.stems, wanted)
-    files = {
-        order: Checkpoint(
-            fetch_weights(entry.files[order], home(), offline=offline, on_bytes=on_bytes), entry.bag.segment_s
-        )
-        for order in orders
-    }
+    try:
+        places = {
+            order: fetch_weights(entry.files[order], home(), offline=offline, on_bytes=on_bytes) for order in orders
+        }
+    except ModelError as error:
+        raise ModelError(f"model {model!r}: {error}") from error
+    files = {order: Checkpoint(place, entry.bag.segment_s) for order, place in places.items()}
     return _bag(model, files, entry.bag, runtime, device)
 
 
