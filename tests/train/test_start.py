@@ -14,13 +14,13 @@ from onnx import numpy_helper
 
 from tests.laws.tiny import SIZES
 from tests.parity import audiosep_models, clap_models, demucs_models
-from tests.train.tiny import recipe
+from tests.train.tiny import NET, recipe
 from unbraid.api import load
 from unbraid.errors import ModelError, UsageError
 from unbraid.nets.compact import Compact
 from unbraid.train import checkpoint
 from unbraid.train.loop import train
-from unbraid.train.query_export import export_words
+from unbraid.train.query_export import between, export_words
 from unbraid.train.recipe import Recipe
 from unbraid.train.recipe_file import parse
 from unbraid.train.start import build, fresh, rebuilt, save_weights
@@ -55,6 +55,30 @@ def test_so_is_the_published_audiosep(tmp_path: Path) -> None:
     net.train()(torch.randn(1, 2, 32_000), torch.randn(1, 1, 512)).abs().mean().backward()
     assert net.config.widths == (2, 2, 3, 3, 4, 4)
     assert torch.equal(net.out.weight, state["ss_model.base.after_conv.weight"])
+
+
+def small(**changes: Any) -> Compact:
+    net = fresh("compact", NET | changes)
+    assert isinstance(net, Compact)
+    return net
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_weights_lie_between_those_of_two_nets(share: float) -> None:
+    net, start = small(), small()
+    new = {name: value.clone() for name, value in net.state_dict().items()}
+    between(net, start, share)
+    for name, value in net.state_dict().items():
+        expected = share * new[name] + (1 - share) * start.state_dict()[name]
+        torch.testing.assert_close(value, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_what_cannot_be_mixed_is_refused() -> None:
+    net = small()
+    with pytest.raises(UsageError, match=r"share is 1\.5"):
+        between(net, net, 1.5)
+    with pytest.raises(UsageError, match="in its shape"):
+        between(net, small(width=16), 0.5)
 
 
 def test_the_bundled_net_is_trained_further_by_one_line() -> None:

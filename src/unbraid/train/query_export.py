@@ -22,12 +22,13 @@ import onnxruntime
 import torch
 from torch import Tensor
 
-from unbraid.errors import ModelError, UnbraidError
+from unbraid.errors import ModelError, UnbraidError, UsageError
 from unbraid.nets.compact import Compact
 from unbraid.nets.compact_words import CompactWords
 from unbraid.nets.query_head import QueryConfig, QueryHead
 from unbraid.runtime.facts import FORMAT
 from unbraid.train import checkpoint
+from unbraid.train.bundled_net import bundled_net
 from unbraid.train.export import PARITY_DB, export
 from unbraid.train.graphs import HeadGraph, TrunkGraph, examples, ratio_db, trace
 from unbraid.train.query import load_trunk
@@ -102,6 +103,21 @@ def load_head(run: Path, trunk: Compact, digest: str) -> QueryHead:
     return head.eval()
 
 
+@torch.no_grad()
+def between(net: Compact, start: Compact, share: float) -> None:
+    """Weights of ``net``, ``share`` of them its own and the rest those of ``start``, which it was trained from.
+
+    On the line between both, a net often keeps what it knew and has most of what it learnt (Wortsman et al. 2022,
+    "Robust fine-tuning of zero-shot models"). Raises UsageError for nets of other shapes, or a share that is none.
+    """
+    new, old = net.state_dict(), start.state_dict()
+    if not 0 <= share <= 1:
+        raise UsageError(f"share is {share}; give 0 to 1")
+    if {name: value.shape for name, value in new.items()} != {name: value.shape for name, value in old.items()}:
+        raise UsageError("a share can be taken only of a net that was trained from the package's own, in its shape")
+    net.load_state_dict({name: torch.lerp(old[name], value, share) for name, value in new.items()})
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m unbraid.train.query_export", description="Export net and head.")
     parser.add_argument("run", type=Path)
@@ -109,9 +125,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("out", type=Path)
     parser.add_argument("--name", default="compact")
     parser.add_argument("--facts", type=Path, help="A JSON file whose entries join NAME.json.")
+    parser.add_argument(
+        "--share", type=float, default=1.0, help="of what the run made of the package's net, whose weights are the rest"
+    )
     options = parser.parse_args(arguments)
     try:
         net, digest = load_trunk(options.run)
+        if options.share != 1:
+            between(net, bundled_net(), options.share)
         facts = json.loads(options.facts.read_text("utf-8")) if options.facts else {}
         if isinstance(net, CompactWords) and options.words == options.run:
             head = net.words
