@@ -109,9 +109,9 @@ def test_stopping_leaves_nothing_half_done(jobs: list[Job]) -> None:
     outcomes = separate_songs([jobs[0], *long])
     next(outcomes)
     deadline = time.monotonic() + 60
-    while not list(Path("out").glob(".unbraid-*")) and time.monotonic() < deadline:
+    while not list(Path("out").glob(".unbraid-*/vocals.f32")) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert list(Path("out").glob(".unbraid-*")), "nothing was under way that could be stopped"
+    assert list(Path("out").glob(".unbraid-*/vocals.f32")), "nothing was under way that could be stopped"
     outcomes.close()
     assert not list(Path("out").glob(".unbraid-*"))
     for folder in {path.parent for path in Path("out").rglob("*.wav")}:

@@ -23,19 +23,22 @@ _NEW_S, _OLD_S = 0.25, 3600.0
 @contextlib.contextmanager
 def workdir(out: Path) -> Iterator[Path]:
     """A fresh folder in ``out`` (made if missing), gone when the block is left. Raises OutputError."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=out))
-        lock = (folder / _LOCK).open("w")
-    except OSError as error:
-        raise OutputError(f"{out}: cannot write here ({error.strerror})") from error
-    try:
-        try_lock(lock.fileno())
-        _sweep(out, os.fstat(lock.fileno()).st_mtime)
-        yield folder
-    finally:
-        lock.close()  # first: Windows and NFS keep what is open, and the folder with it
-        shutil.rmtree(folder, ignore_errors=True)
+    folder: Path | None = None
+    with contextlib.ExitStack() as opened:
+        try:
+            try:
+                out.mkdir(parents=True, exist_ok=True)
+                folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=out))
+                lock = opened.enter_context((folder / _LOCK).open("w"))
+            except OSError as error:
+                raise OutputError(f"{out}: cannot write here ({error.strerror})") from error
+            try_lock(lock.fileno())
+            _sweep(out, os.fstat(lock.fileno()).st_mtime)
+            yield folder
+        finally:  # from its first moment on, since Ctrl-C may come in any
+            opened.close()  # first: Windows and NFS keep what is open, and the folder with it
+            if folder is not None:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def check_room(folder: Path, needed: int) -> None:
