@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import socket
+import threading
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager, suppress
@@ -85,6 +86,9 @@ def separate_songs(
 def _one(job: Job, home: _Home, force: bool) -> Outcome:
     """One song, on whichever machine this is. Errors are answers: raised ones would come back as Ray's own."""
     heap = StageHeap()
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+        # Ray cancels by it, and who was started in the background has it ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         if home.version != __version__:
             here = f"{socket.gethostname()} of the cluster has unbraid {__version__}"
