@@ -157,7 +157,7 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 
 
 def _interrupted(words: list[str]) -> int:
-    resumes = words[0] == "separate" and "--force" not in words
+    resumes = words[:1] == ["separate"] and "--force" not in words
     _say("stopped; what is done is kept, and the same command does the rest" if resumes else "stopped")
     return _INTERRUPTED
 
