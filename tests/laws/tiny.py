@@ -37,6 +37,10 @@ SIZES: dict[str, dict[str, Any]] = {
         **{"branch_attention": 2, "branch_lstm": 2},
     },
     "htdemucs": {"segment": 4001, "n_fft": 256, "channels": 8, "depth": 2, "norm_starts": 1, "layers": 3, "heads": 2},
+    "roformer": {
+        **{"segment": 4001, "n_fft": 256, "hop": 60, "bands": (9, 20, 40, 60), "width": 8, "depth": 2},
+        **{"heads": 2, "head_width": 4, "hidden": 12, "mask_hidden": 10},
+    },
     "unet": {"segment": 31 * 64, "n_fft": 256, "hop": 64, "bins": 96, "filters": (4, 8, 8)},
     "waveunet": {"segment": 4001, "levels": 4, "features": 8, "growth": "add"},
 }

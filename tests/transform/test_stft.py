@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 
-from unbraid.transform.stft import Stft, hann
+from unbraid.transform.stft import Pad, Stft, hann
 
 
 @pytest.mark.parametrize("length", [1, 63, 64, 1000, 4096, 4097])
-@pytest.mark.parametrize(("n_fft", "hop"), [(256, 64), (256, 128), (64, 16)])
-def test_inverse_returns_the_signal(length: int, n_fft: int, hop: int) -> None:
+@pytest.mark.parametrize(("n_fft", "hop"), [(256, 64), (256, 128), (64, 16), (256, 55), (256, 100)])
+@pytest.mark.parametrize("pad", ["zeros", "reflect"])
+def test_inverse_returns_the_signal(length: int, n_fft: int, hop: int, pad: Pad) -> None:
     signal = np.random.default_rng(0).standard_normal((2, 3, length)).astype(np.float32)
-    stft = Stft(n_fft, hop)
+    stft = Stft(n_fft, hop, pad)
     spectrum = stft.forward(signal)
     assert spectrum.shape == (2, 3, n_fft // 2 + 1, stft.frames(length))
     np.testing.assert_allclose(stft.inverse(spectrum, length), signal, atol=2e-6)
@@ -55,3 +56,12 @@ def test_demucs_padding_equals_demucs(length: int) -> None:
     np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-5)
     back = HTDemucs._ispec(Sizes, theirs[None], length)[0]
     np.testing.assert_allclose(stft.inverse(ours, length), back.numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize(("n_fft", "hop"), [(256, 64), (256, 55)])
+def test_reflected_edges_are_those_of_torch(n_fft: int, hop: int) -> None:
+    torch = pytest.importorskip("torch", exc_type=ImportError)
+    signal = np.random.default_rng(3).standard_normal((2, 1000)).astype(np.float32)
+    window = torch.hann_window(n_fft)
+    theirs = torch.stft(torch.from_numpy(signal), n_fft, hop, window=window, return_complex=True)
+    np.testing.assert_allclose(Stft(n_fft, hop, "reflect").forward(signal), theirs.numpy(), atol=1e-4)

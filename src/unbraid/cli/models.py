@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -103,14 +104,17 @@ def find_models(
 ) -> None:
     """Take weights that other programs left on this computer, after a look at their checksum."""
     from unbraid.home import home
-    from unbraid.zoo.find import search, take, usual_folders
+    from unbraid.zoo.find import roformers, search, take, usual_folders
 
+    places = [*(folders or []), *usual_folders()]
     count = 0
-    for found in search([*(folders or []), *usual_folders()]):
+    for found in search(places):
         count += 1
         typer.echo(f"{found.path} -> {take(found, home())}  ({', '.join(found.models)})")
     if not count:
         typer.echo("found nothing that is in the catalogue")
+    for path in roformers(places):
+        typer.echo(f"{path}  has its settings beside it; use it by its path: -m {shlex.quote(str(path))}")
 
 
 def _tell(lines: dict[str, str]) -> None:

@@ -15,7 +15,7 @@ from unbraid.transform.pooling import Pooling
 from unbraid.transform.stft import Pad, Stft
 
 Front = Literal["wave", "stft", "both"]
-Answer = Literal["wave", "mask", "both"]
+Answer = Literal["wave", "mask", "spectrum", "both"]
 
 FORMAT = 1
 LAYOUT = "frames"
@@ -33,7 +33,8 @@ class GraphFacts:
     answer: "wave": ``wave[batch, stem, channel, time]``. "mask": ``mask[batch, stem, channel, frame, row]``, real,
         to be multiplied with the mix's STFT as ``pooling`` says, unless ``spatial``; such a graph has frames first in
         ``stft``, too, ``[batch, channel, 2, frame, freq]``, and its JSON tells it from those of earlier versions.
-        "both": ``wave`` and ``spectrum[batch, stem, channel, 2, freq, frame]``, whose inverse is added to it.
+        "spectrum": ``spectrum[batch, stem, channel, 2, freq, frame]``, whose inverse is the stems.
+        "both": ``wave`` and such a ``spectrum``, whose inverse is added to it.
     pooled: which frequencies a mask's rows stand for; None for one each.
     sums_to_mix: whether the masks of all stems sum to one everywhere, so that the last stem is what the others leave.
     spatial: whether masks of both channels are taken together (:mod:`unbraid.transform.spatial`).
@@ -159,9 +160,9 @@ class _Reader:
     def _take_stft(self) -> Stft:
         raw = self._take("stft", dict)
         n_fft, hop, pad = raw.get("n_fft"), raw.get("hop"), raw.get("pad")
-        sizes = type(n_fft) is int and type(hop) is int and hop > 0 and 2 * hop <= n_fft <= 1 << 20 and n_fft % hop == 0
+        sizes = type(n_fft) is int and type(hop) is int and hop > 0 and 2 * hop <= n_fft <= 1 << 20
         if not sizes or pad not in get_args(Pad) or raw.get("window") != "hann":
-            raise self._wrong("stft", raw, "n_fft, hop (dividing it), window hann, pad zeros or demucs")
+            raise self._wrong("stft", raw, "n_fft, hop (at most half of it), window hann, pad zeros, reflect or demucs")
         return Stft(n_fft, hop, pad)
 
     def _check_layout(self) -> None:

@@ -91,10 +91,13 @@ class GraphSeparator:
         if self._facts.answer == "wave":
             return outputs["wave"]
         assert self._facts.stft is not None
-        return outputs["wave"] + self._facts.stft.inverse(_as_complex(outputs["spectrum"]), mix.shape[-1])
+        waves = self._facts.stft.inverse(_as_complex(outputs["spectrum"]), mix.shape[-1])
+        return waves if self._facts.answer == "spectrum" else outputs["wave"] + waves
 
     def _check(self, outputs: Mapping[str, Samples]) -> None:
-        wanted = {"wave": ["wave"], "mask": ["mask"], "both": ["wave", "spectrum"]}[self._facts.answer]
+        wanted = {"wave": ["wave"], "mask": ["mask"], "spectrum": ["spectrum"], "both": ["wave", "spectrum"]}[
+            self._facts.answer
+        ]
         missing = [name for name in wanted if name not in outputs]
         if missing:
             raise ModelError(f"{self._facts.graph}: the graph has no output called {', '.join(missing)}")

@@ -3,7 +3,7 @@
 Conventions. A signal is ``[..., time]``, a spectrum is complex64 ``[..., freq, frame]`` with
 ``freq = n_fft // 2 + 1``; its parts are float32 ``[..., 2, frame, freq]``, real and imaginary, in the order in which
 numpy makes and takes them, so that a net that works on parts needs no transpose. The window is the periodic Hann
-window. Frame ``k`` is centred on sample ``k * hop``; what lies outside the signal is zero.
+window. Frame ``k`` is centred on sample ``k * hop``; what lies outside the signal is zero, or what the padding says.
 
 Derivation of the inverse. Let ``w`` be the window, ``x`` the padded signal and ``X_k = F(w * x[k hop : k hop + n])``.
 ``F^-1 X_k = w * x`` on frame k. Multiplying by ``w`` again and adding all frames gives ``x * sum_k w^2(. - k hop)``;
@@ -24,7 +24,7 @@ import numpy as np
 from unbraid.signal import Samples
 from unbraid.transform.pooling import Pooling, Spectrum, times
 
-Pad = Literal["zeros", "demucs"]
+Pad = Literal["zeros", "reflect", "demucs"]
 
 _Fill = Callable[[slice, Spectrum], None]
 """Puts the spectra of some frames into ``[frame, freq]``."""
@@ -45,7 +45,8 @@ def hann(n_fft: int) -> Samples:
 class Stft:
     """One transform: sizes in samples and the padding convention.
 
-    ``pad="zeros"`` is the plain centred transform: ``1 + length // hop`` frames.
+    ``pad="zeros"`` is the plain centred transform: ``1 + length // hop`` frames. ``pad="reflect"`` is the same with
+    the signal mirrored at its edges, as torch's is.
     ``pad="demucs"`` is the one of Hybrid Demucs (Défossez 2021): ``ceil(length / hop)`` frames, whose middle
     lies half a hop after the frame's own samples begin, reflected edges, the Nyquist bin dropped, and
     amplitudes divided by ``sqrt(n_fft)``.
@@ -56,21 +57,22 @@ class Stft:
     pad: Pad = "zeros"
 
     def __post_init__(self) -> None:
-        # The overlap-add below works on whole hops, and the proof above needs two windows over every sample.
-        assert self.n_fft % self.hop == 0 and self.hop * 2 <= self.n_fft
+        assert self.hop * 2 <= self.n_fft, "the proof above needs two windows over every sample"
 
     @property
     def freqs(self) -> int:
-        return self.n_fft // 2 + (1 if self.pad == "zeros" else 0)
+        return self.n_fft // 2 + (0 if self.pad == "demucs" else 1)
 
     def frames(self, length: int) -> int:
         """How many frames ``length`` samples have."""
-        return 1 + length // self.hop if self.pad == "zeros" else -(-length // self.hop)
+        return -(-length // self.hop) if self.pad == "demucs" else 1 + length // self.hop
 
     def forward(self, signal: Samples) -> Spectrum:
         """``[..., time] -> [..., freq, frame]``."""
         if self.pad == "zeros":
             return self._analyse(_pad_zeros(signal, self.n_fft // 2, self.n_fft // 2))
+        if self.pad == "reflect":
+            return self._analyse(_pad_reflect(signal, self.n_fft // 2, self.n_fft // 2))
         frames, edge = self.frames(signal.shape[-1]), self.hop // 2 * 3
         right = edge + frames * self.hop - signal.shape[-1]
         padded = _pad_reflect(_pad_reflect(signal, edge, right), self.n_fft // 2, self.n_fft // 2)
@@ -182,7 +184,7 @@ class Stft:
 
     def _synthesise(self, fill: _Fill, frames: int, start: int, out: Samples) -> None:
         """Overlap-add all ``frames``, which ``fill`` gives; from ``start`` on to ``out[time]``."""
-        total = np.zeros((frames + self.n_fft // self.hop - 1, self.hop), np.float32)
+        total = np.zeros((frames + -(-self.n_fft // self.hop) - 1, self.hop), np.float32)
         spectra = np.empty((_FRAMES, self.n_fft // 2 + 1), np.complex64)
         pieces = np.empty((_FRAMES, self.n_fft), np.float32)
         for some in _blocks(frames):
@@ -205,14 +207,15 @@ def _blocks(frames: int) -> Iterator[slice]:
 def _overlap_add(pieces: Samples, out: Samples) -> None:
     """Add ``pieces[frame, n_fft]`` to ``out[hop number, hop]`` at steps of a hop, slice by slice of a piece."""
     frames, hop = len(pieces), out.shape[-1]
-    for step in range(pieces.shape[-1] // hop):
-        out[step : step + frames] += pieces[:, step * hop : (step + 1) * hop]
+    for step in range(-(-pieces.shape[-1] // hop)):
+        part = pieces[:, step * hop : (step + 1) * hop]  # the last may be shorter
+        out[step : step + frames, : part.shape[-1]] += part
 
 
 @lru_cache(maxsize=8)
 def _window_power(n_fft: int, hop: int, frames: int) -> Samples:
     """What the squared windows of ``frames`` frames add up to, ``[time]``; most chunks of a song have as many."""
-    power = np.zeros((frames + n_fft // hop - 1, hop), np.float32)
+    power = np.zeros((frames + -(-n_fft // hop) - 1, hop), np.float32)
     _overlap_add(np.broadcast_to(np.square(hann(n_fft)), (frames, n_fft)), power)
     least: Samples = np.maximum(power.reshape(-1), np.float32(1e-8))
     least.flags.writeable = False

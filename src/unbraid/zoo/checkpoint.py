@@ -25,14 +25,16 @@ from unbraid.runtime.facts import read_facts
 from unbraid.runtime.pick import Runtime, run_graph
 from unbraid.zoo.bag import Bag
 from unbraid.zoo.guard import read_checkpoint
+from unbraid.zoo.settings import Settings
 
 if TYPE_CHECKING:
     from unbraid.nets.audiosep import AudioSep
+    from unbraid.nets.roformer import Roformer
     from unbraid.runtime.torch_clap import ClapEncoder
     from unbraid.spec import Spec
     from unbraid.zoo.adopt.demucs import Net as DemucsNet
 
-    Net = DemucsNet | AudioSep
+    Net = DemucsNet | AudioSep | Roformer
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 _FASTER_IN_TORCH = "HTDemucs"
@@ -43,19 +45,21 @@ SUFFIXES = (".th", ".pt", ".ckpt", ".safetensors", ".gz")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A file of weights. segment_s: what a bag asks for; None for the net's own."""
+    """A file of weights. segment_s: what a bag asks for; None for the net's own. settings: what lies beside it."""
 
     path: Path
     segment_s: float | None = None
+    settings: Settings | None = None
 
     def key(self) -> str:
-        """Changes with the weights, and with how long a piece they hear."""
+        """Changes with the weights, with how long a piece they hear, and with the settings beside them."""
         try:
             with self.path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             raise ModelError(f"{self.path}: cannot be read ({error.strerror})") from error
-        return digest if self.segment_s is None else f"{digest}-{self.segment_s:g}s"
+        segment = "" if self.segment_s is None else f"-{self.segment_s:g}s"
+        return digest + segment + ("" if self.settings is None else f"-{self.settings.key()}")
 
 
 @dataclass(frozen=True)
@@ -172,12 +176,14 @@ def _placed(net: Net, spec: Spec, device: Device) -> tuple[Separator, str]:
 def _net(name: str, file: Checkpoint) -> tuple[Net, Spec]:
     package = read_checkpoint(file.path)
     _need_torch(name)
-    from unbraid.zoo.adopt import audiosep, demucs, own
+    from unbraid.zoo.adopt import audiosep, demucs, own, roformer
 
     if own.is_own(package):
         return own.build(package, name)
     if audiosep.is_audiosep(package):
         return audiosep.build(package, name)
+    if roformer.is_roformer(package):
+        return roformer.build(package, name, file.settings)
     return demucs.build(package, name, file.segment_s)
 
 

@@ -2,7 +2,7 @@
 
 A net that always works at one length becomes a graph of fixed shapes, in which position embeddings and everything else
 that depends on shapes alone are constants. The others become graphs for inputs of any length.
-Transforms stay outside: of Hybrid Demucs only the core between STFT and inverse is in the graph.
+Transforms stay outside: of Hybrid Demucs and of RoFormers only the core between STFT and inverse is in the graph.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from unbraid.errors import MissingExtra, ModelError, OutputError
 from unbraid.nets.blocks.hybrid_unet import HybridUNet
 from unbraid.nets.blocks.spectrogram import analyse
+from unbraid.nets.roformer import Roformer
 from unbraid.runtime.facts import FORMAT
 from unbraid.spec import Spec
 
@@ -61,13 +62,19 @@ def export(net: nn.Module, spec: Spec, folder: Path, card: dict[str, Any] | None
         length = spec.valid_length(_EXAMPLE_STEPS * int(getattr(net, "samples_a_step", 1 << 6)))
     mix = torch.zeros(1, spec.channels, length)
     plan = _Plan(net, (mix,), ("mix",), ("wave",))
-    front, facts = "wave", dict(card or {})
+    front, answer, facts = "wave", "wave", dict(card or {})
     if isinstance(net, HybridUNet):
         _check_exportable(net, spec)
         n_fft = net.hybrid.n_fft
         plan = _Plan(_Core(net), (mix, analyse(mix, n_fft)), ("mix", "stft"), ("wave", "spectrum"))
-        front = "both"
+        front = answer = "both"
         facts["stft"] = {"n_fft": n_fft, "hop": n_fft // 4, "window": "hann", "pad": "demucs", "normalized": True}
+    if isinstance(net, Roformer):
+        n_fft, hop = net.config.n_fft, net.config.hop
+        stft = torch.zeros(1, spec.channels, 2, n_fft // 2 + 1, 1 + length // hop)
+        plan = _Plan(_Between(net), (stft,), ("stft",), ("spectrum",))
+        front, answer = "stft", "spectrum"
+        facts["stft"] = {"n_fft": n_fft, "hop": hop, "window": "hann", "pad": "reflect"}
     facts |= {
         "format": FORMAT,
         "name": spec.name,
@@ -77,7 +84,7 @@ def export(net: nn.Module, spec: Spec, folder: Path, card: dict[str, Any] | None
         "stems": list(spec.stems),
         "segment": spec.valid_length(spec.segment),
         "front": front,
-        "answer": front,
+        "answer": answer,
         "normalize": spec.normalize,
         "scale_equivariant": spec.scale_equivariant,
         "silence_exact": spec.silence_exact,
@@ -107,6 +114,17 @@ class _Core(nn.Module):
 
     def forward(self, mix: Tensor, stft: Tensor) -> tuple[Tensor, Tensor]:
         return self.net.core(mix, stft)
+
+
+class _Between(nn.Module):
+    """The part of a RoFormer between the transforms."""
+
+    def __init__(self, net: Roformer) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, stft: Tensor) -> Tensor:
+        return self.net.core(stft)
 
 
 def _check_exportable(net: HybridUNet, spec: Spec) -> None:

@@ -1,5 +1,7 @@
 """Weights that other programs left on this computer: found by name, taken after the checksum.
 
+RoFormers, of which no catalogue knows a checksum, are named where they lie.
+
 Looked into are the folders where torch hub (demucs), the Hugging Face cache (demucs 4.1), Ultimate Vocal Remover and
 audio-separator keep theirs, and any that the caller adds.
 """
@@ -15,6 +17,7 @@ from pathlib import Path
 from unbraid.errors import OutputError
 from unbraid.zoo.catalogue import Address, Weights, entries
 from unbraid.zoo.fetch import folder_in, matches
+from unbraid.zoo.settings import SUFFIXES, settings_of
 
 _DEEPEST = 4
 
@@ -56,6 +59,14 @@ def search(folders: Sequence[Path] | None = None) -> Iterator[Found]:
             if _readable(path, address):
                 seen.add(weights.signature)
                 yield Found(path, weights, address, models)
+
+
+def roformers(folders: Sequence[Path] | None = None) -> Iterator[Path]:
+    """Weights in ``folders`` (default: the usual ones) whose settings lie beside them; models that go by their path."""
+    for folder in usual_folders() if folders is None else folders:
+        for path in _walk(folder):
+            if path.suffix in SUFFIXES and settings_of(path) is not None:
+                yield path
 
 
 def take(found: Found, home: Path) -> Path:

@@ -31,6 +31,8 @@ _LARGEST_RATIO = 32
 
 _LONGEST_LINE = 1 << 20
 _GZIP = b"\x1f\x8b"
+_HOLDERS = ("state_dict", "state", "model_state_dict")
+"""Under what trainers keep the weights, if these are not all of the file."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def _package(value: Any, inner: bool = False) -> Package:
         return _package(_inflated(rest["compressed"]), inner=True)
     if "quantized" in rest:
         return Package("", (), {}, {}, rest)
-    key = next((key for key in ("state_dict", "state") if isinstance(rest.get(key), dict)), None)
+    key = next((key for key in _HOLDERS if isinstance(rest.get(key), dict)), None)
     if key is not None:
         return Package("", (), {}, _arrays(rest.pop(key)), None, rest)
     return Package("", (), {}, _arrays(rest))

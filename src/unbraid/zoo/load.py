@@ -16,6 +16,7 @@ from unbraid.zoo import bundled, catalogue
 from unbraid.zoo.bag import Bag, read_bag
 from unbraid.zoo.checkpoint import SUFFIXES, Checkpoint, Device, load_bag, needed
 from unbraid.zoo.fetch import OnBytes, fetch_weights
+from unbraid.zoo.settings import is_settings, read_settings, settings_of, weights_of
 
 if TYPE_CHECKING:
     from unbraid.runtime.torch_clap import ClapEncoder
@@ -58,13 +59,17 @@ def load(
     path = Path(model)
     if path.suffix in (".onnx", ".json"):
         return _graph(path.with_suffix(".json"), runtime, device)
+    if path.suffix in (".yaml", ".yml") and is_settings(path):
+        path = weights_of(path)
     if path.suffix == ".yaml":
         bag = read_bag(path)
         files = {order: Checkpoint(_beside(path, name), bag.segment_s) for order, name in enumerate(bag.models)}
         return _bag(path.stem, files, bag, runtime, device)
     if path.suffix in SUFFIXES:
-        name = path.name.split(".")[0]
-        return _bag(name, {0: Checkpoint(path)}, Bag((name,)), runtime, device)
+        name = _name(path)
+        beside = settings_of(path)
+        file = Checkpoint(path, settings=None if beside is None else read_settings(beside))
+        return _bag(name, {0: file}, Bag((name,)), runtime, device)
     entry = catalogue.find(model)
     orders = needed(entry.bag, entry.stems, wanted)
     try:
@@ -75,6 +80,14 @@ def load(
         raise ModelError(f"model {model!r}: {error}") from error
     files = {order: Checkpoint(place, entry.bag.segment_s) for order, place in places.items()}
     return _bag(model, files, entry.bag, runtime, device)
+
+
+def _name(path: Path) -> str:
+    """What a file is called without what says that it is one of weights."""
+    name = path.name
+    while (suffix := Path(name).suffix) in SUFFIXES:
+        name = name.removesuffix(suffix)
+    return name
 
 
 def _graph(path: Path, runtime: Runtime, device: Device) -> Loaded:

@@ -1,0 +1,183 @@
+"""What lies beside a RoFormer's weights, where it is looked for, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.parity import roformer_models as theirs
+from unbraid.errors import ModelError
+from unbraid.zoo.find import roformers
+from unbraid.zoo.load import load
+from unbraid.zoo.settings import Settings, is_settings, read_settings, settings_of
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNBRAID_HOME", str(tmp_path / "home"))
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "settings.yaml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_settings_as_they_are_published(tmp_path: Path) -> None:
+    path = written(tmp_path, theirs.settings())
+    assert is_settings(path)
+    assert read_settings(path) == Settings(("vocals", "other"), True, 44_100, 2, theirs.SEGMENT, 2048, theirs.HOP)
+
+
+@pytest.mark.parametrize(
+    ("instruments", "target", "stems", "complement"),
+    [
+        ("[Vocals, Instrumental]", "Vocals", ("vocals", "instrumental"), True),
+        ("[other, vocals]", "vocals", ("vocals", "other"), True),
+        ("[drums-bass, other]", "other", ("other", "drums_bass"), True),
+        ("[vocals, drums, bass, other]", "null", ("vocals", "drums", "bass", "other"), False),
+        ("[vocals, drums, bass, other]", "drums", ("drums",), False),
+        ("[karaoke]", "karaoke", ("karaoke",), False),
+    ],
+)
+def test_stems_are_called_as_the_trainers_call_them(
+    instruments: str, target: str, stems: tuple[str, ...], complement: bool, tmp_path: Path
+) -> None:
+    found = read_settings(written(tmp_path, theirs.settings(instruments, target)))
+    assert (found.stems, found.complement) == (stems, complement)
+
+
+def test_what_is_not_told_is_what_the_trainers_take(tmp_path: Path) -> None:
+    path = written(tmp_path, "audio:\nmodel:\n".replace(":", ": {}") + "training: {instruments: [drums]}\n")
+    assert read_settings(path) == Settings(("drums",), False, 44_100, 1, 352_800, 2048, 512)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("audio: {}\n", "no part called model"),
+        ("[1, 2]", "no settings"),
+        ("a: &x [1]\nb: *x\n", "aliases"),
+        ("model: !!python/object/apply:os.system ['true']\n", "not YAML that can be read"),
+        ("model: !!python/name:os.system\n", "not YAML that can be read"),
+        ("model: [\n", "not YAML that can be read"),
+        ("[" * 5000, "not YAML that can be read"),
+        ("\x00", "not YAML that can be read"),
+        (theirs.settings("[]"), "no list of instruments"),
+        (theirs.settings("vocals"), "no list of instruments"),
+        (theirs.settings("[vocals, Vocals]", "vocals"), "make no file names"),
+        (theirs.settings("['../..', b]", "b"), "make no file names"),
+        (theirs.settings(target="flute"), "'flute', which is not among its instruments"),
+        (theirs.settings(stft_hop_length="0"), "stft_hop_length = 0"),
+        (theirs.settings(stft_hop_length="1025"), "stft_hop_length = 1025"),
+        (theirs.settings(stft_hop_length="4.5"), "stft_hop_length = 4.5"),
+        (theirs.settings(stft_n_fft="4096"), "window shorter than its transform"),
+        (theirs.settings(chunk_size="2048"), "pieces of 2048 samples"),
+        (theirs.settings(chunk_size=str(10**9)), "chunk_size"),
+        ("#" * (70 << 10), "larger than"),
+    ],
+)
+def test_other_settings_are_refused_in_one_line(text: str, message: str, tmp_path: Path) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(ModelError, match=message) as caught:
+        read_settings(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("place", ["{}.yaml", "{}_config.yaml", "config_{}.yaml", "model_data/mdx_c_configs/{}.yaml"])
+def test_settings_are_found_where_other_programs_keep_them(place: str, tmp_path: Path) -> None:
+    weights = tmp_path / "net_sdr_12.9755.ckpt"
+    there = tmp_path / place.format("net_sdr_12.9755")
+    there.parent.mkdir(parents=True, exist_ok=True)
+    assert settings_of(weights) is None
+    there.write_text(theirs.settings(), "utf-8")
+    assert settings_of(weights) == there
+
+
+def test_two_files_that_lie_alone_belong_together(tmp_path: Path) -> None:
+    path = theirs.saved(tmp_path, theirs.band_split(), theirs.settings(), "MelBandRoformer")
+    told = path.with_suffix(".yaml").rename(tmp_path / "config_vocals_kj.yaml")
+    assert settings_of(path) == told
+    assert load(str(told), runtime="torch", device="cpu").name == "MelBandRoformer"
+    (tmp_path / "another.ckpt").touch()
+    assert settings_of(path) is None
+    with pytest.raises(ModelError, match="0 files of weights called vocals_kj"):
+        load(str(told), device="cpu")
+
+
+def test_those_of_other_programs_are_found_where_they_lie(tmp_path: Path) -> None:
+    path = theirs.saved(tmp_path, theirs.band_split(), theirs.settings())
+    (tmp_path / "else.ckpt").touch()
+    assert list(roformers([tmp_path])) == [path]
+
+
+def test_weights_without_settings_say_what_to_do(tmp_path: Path) -> None:
+    path = theirs.saved(tmp_path, theirs.band_split(), theirs.settings())
+    path.with_suffix(".yaml").unlink()
+    with pytest.raises(ModelError, match=r"put the \.yaml that belongs to it beside it"):
+        load(str(path), device="cpu")
+
+
+def test_settings_without_weights_say_so_too(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="0 files of weights called settings"):
+        load(str(written(tmp_path, theirs.settings())), device="cpu")
+
+
+def test_other_settings_are_another_model(tmp_path: Path) -> None:
+    path = theirs.saved(tmp_path, theirs.band_split(), theirs.settings())
+    first = load(str(path), runtime="torch", device="cpu").identity
+    path.with_suffix(".yaml").write_text(theirs.settings(stft_hop_length="512"), "utf-8")
+    assert load(str(path), runtime="torch", device="cpu").identity != first
+
+
+def test_a_graph_that_was_made_once_needs_the_weights_no_more(tmp_path: Path) -> None:
+    path = theirs.saved(tmp_path, theirs.band_split(), theirs.settings())
+    load(str(path), runtime="onnx", device="cpu")
+    (graph,) = (tmp_path / "home" / "graphs").iterdir()
+    made = (graph / f"{path.stem}.onnx").stat().st_mtime_ns
+    load(str(path), runtime="onnx", device="cpu")
+    assert (graph / f"{path.stem}.onnx").stat().st_mtime_ns == made
+
+
+def _without(name: str) -> Any:
+    return lambda state: state.pop(name)
+
+
+def _other(name: str, *shape: int) -> Any:
+    return lambda state: state.update({name: torch.ones(*shape)})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_without("band_split.to_features.7.1.bias"), "lacks 'band_split.to_features.7.1.bias'"),
+        (_without("layers.0.0.layers.0.0.to_gates.weight"), "lacks layers.0.0.layers.0.0.to_gates.weight"),
+        (_other("extra", 3), "holds, beyond what a RoFormer has, 'extra'"),
+        (_other("layers.0.2.layers.0.0.norm.gamma", 16), "3 kinds of attention"),
+        (_other("mask_estimators.1.to_freqs.0.0.0.weight", 64, 16), "where its settings want some for vocals"),
+        (_other("band_split.to_features.0.0.gamma", 12), "bands of 1026 frequencies"),
+        (_other("layers.1.0.layers.0.0.rotary_embed.freqs", 4), "turns its tokens by other angles"),
+        (_other("layers.0.0.layers.0.0.to_gates.weight", 0, 16), "make no net"),
+        (_other("layers.1.1.layers.0.1.net.1.weight", 9, 9), "wrong shape"),
+    ],
+)  # fmt: skip
+def test_weights_that_are_not_those_of_a_roformer_are_refused(change: Any, message: str, tmp_path: Path) -> None:
+    net = theirs.band_split()
+    path = theirs.saved(tmp_path, net, theirs.settings())
+    state = dict(net.state_dict())
+    change(state)
+    torch.save(state, path)
+    with pytest.raises(ModelError, match=message) as caught:
+        load(str(path), runtime="torch", device="cpu")
+    assert "\n" not in str(caught.value)
+
+
+def test_mel_bands_of_another_rate_are_refused(tmp_path: Path) -> None:
+    told = theirs.settings().replace("sample_rate: 44100", "sample_rate: 32000")
+    path = theirs.saved(tmp_path, theirs.mel_band(), told)
+    with pytest.raises(ModelError, match="not those of the mel scale"):
+        load(str(path), runtime="torch", device="cpu")
