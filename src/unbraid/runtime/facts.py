@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 
 from unbraid.engine.plan import check_overlap
 from unbraid.errors import ModelError
+from unbraid.runtime.packed import Packed
 from unbraid.spec import Normalize, Spec
 from unbraid.transform.pooling import Pooling
 from unbraid.transform.stft import Pad, Stft
@@ -38,6 +39,7 @@ class GraphFacts:
     pooled: which frequencies a mask's rows stand for; None for one each.
     sums_to_mix: whether the masks of all stems sum to one everywhere, so that the last stem is what the others leave.
     spatial: whether masks of both channels are taken together (:mod:`unbraid.transform.spatial`).
+    packed: how a graph of MDX-Net is wired to ``stft`` and ``spectrum``.
     graph: the path of the ONNX file. sha256: of its bytes.
     card: everything else in the JSON (training data, figures, licence), for the screen.
     """
@@ -51,6 +53,7 @@ class GraphFacts:
     pooled: Pooling | None = None
     sums_to_mix: bool = False
     spatial: bool = False
+    packed: Packed | None = None
     card: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -121,7 +124,7 @@ class _Reader:
             raise self._wrong("spatial", spatial, "false where masks are not of two channels or do not sum to one")
         sha256 = self._take("sha256", str)
         place = self._path.parent / graph
-        return GraphFacts(spec, front, answer, place, sha256, stft, pooled, sums, spatial, self._raw)
+        return GraphFacts(spec, front, answer, place, sha256, stft, pooled, sums, spatial, card=self._raw)
 
     def _take(self, key: str, kind: type, **default: Any) -> Any:
         value = self._raw.pop(key, default.get("default"))

@@ -29,7 +29,8 @@ class GraphSeparator:
     """``facts`` and a ``backend`` that runs the graph they describe; ``words`` answers queries."""
 
     def __init__(self, facts: GraphFacts, backend: Backend, words: Words | None = None) -> None:
-        self._facts, self._backend, self._words = facts, backend, words
+        self._facts, self._words = facts, words
+        self._backend = backend if facts.packed is None else facts.packed.around(backend)
         self._spec = facts.spec if words is None else replace(facts.spec, embedding=words.embedding)
 
     @property

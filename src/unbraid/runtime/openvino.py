@@ -13,8 +13,8 @@ from unbraid.runtime.graph import Backend, GraphSeparator
 from unbraid.runtime.words import Words, once_asked, words_facts
 from unbraid.signal import Samples
 
-OUTPUTS = frozenset({"wave", "spectrum", "mask", "tokens", "presence"})
-"""What the outputs of our graphs are called."""
+OUTPUTS = frozenset({"wave", "spectrum", "mask", "tokens", "presence", "output"})
+"""What the outputs of our graphs are called, and of MDX-Net's the last."""
 
 
 def load(facts: GraphFacts, threads: int = 1, streams: int = 1) -> GraphSeparator:
@@ -64,7 +64,11 @@ def _backend(facts: GraphFacts, data: bytes, threads: int, streams: int) -> Back
         # A request belongs to one thread: it holds the buffers of the call.
         if not hasattr(local, "request"):
             local.request = compiled.create_infer_request()
-        answer = local.request.infer(dict(inputs))
+        try:
+            answer = local.request.infer(dict(inputs))
+        except RuntimeError as error:
+            told = str(error).strip().splitlines()[-1][:200]
+            raise ModelError(f"{facts.graph}: the graph failed ({told})") from error
         return {name: answer[output].copy() for output, known in names for name in known}
 
     return run

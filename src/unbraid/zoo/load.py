@@ -16,6 +16,7 @@ from unbraid.zoo import bundled, catalogue
 from unbraid.zoo.bag import Bag, read_bag
 from unbraid.zoo.checkpoint import SUFFIXES, Checkpoint, Device, load_bag, needed
 from unbraid.zoo.fetch import OnBytes, fetch_weights
+from unbraid.zoo.mdx_net import mdx_facts
 from unbraid.zoo.settings import is_settings, read_settings, settings_of, weights_of
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ def _name(path: Path) -> str:
 def _graph(path: Path, runtime: Runtime, device: Device) -> Loaded:
     if device not in ("auto", "cpu"):
         raise UsageError(f"{path.stem} is a graph, which runs on the CPU; use --device auto or cpu")
-    facts = read_facts(path)
+    graph = path.with_suffix(".onnx")
+    facts = mdx_facts(graph) if graph.is_file() and not path.exists() else read_facts(path)
     separator, used = run_graph(facts, runtime)
     member = Member(separator, (1.0,) * len(facts.spec.stems))
     return Loaded(facts.spec.name, (member,), facts.sha256, used, facts.card)
