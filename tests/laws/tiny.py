@@ -37,6 +37,10 @@ SIZES: dict[str, dict[str, Any]] = {
         **{"branch_attention": 2, "branch_lstm": 2},
     },
     "htdemucs": {"segment": 4001, "n_fft": 256, "channels": 8, "depth": 2, "norm_starts": 1, "layers": 3, "heads": 2},
+    "mdx23c": {
+        **{"n_fft": 256, "hop": 64, "freqs": 96, "subbands": 2, "frames": 64, "scales": 2, "blocks": 1},
+        **{"channels": 6, "growth": 4},
+    },
     "roformer": {
         **{"segment": 4001, "n_fft": 256, "hop": 60, "bands": (9, 20, 40, 60), "width": 8, "depth": 2},
         **{"heads": 2, "head_width": 4, "hidden": 12, "mask_hidden": 10},

@@ -12,7 +12,7 @@ from tests.parity import roformer_models as theirs
 from unbraid.errors import ModelError
 from unbraid.zoo.find import roformers
 from unbraid.zoo.load import load
-from unbraid.zoo.settings import Settings, is_settings, read_settings, settings_of
+from unbraid.zoo.settings import Part, Settings, is_settings, read_settings, settings_of
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,10 @@ def written(folder: Path, text: str) -> Path:
 def test_settings_as_they_are_published(tmp_path: Path) -> None:
     path = written(tmp_path, theirs.settings())
     assert is_settings(path)
-    assert read_settings(path) == Settings(("vocals", "other"), True, 44_100, 2, theirs.SEGMENT, 2048, theirs.HOP)
+    found = read_settings(path)
+    assert (found.stems, found.complement, found.rate) == (("vocals", "other"), True, 44_100)
+    assert found.segment == theirs.SEGMENT
+    assert found.model["freqs_per_bands"] == [2, 2]
 
 
 @pytest.mark.parametrize(
@@ -52,7 +55,7 @@ def test_stems_are_called_as_the_trainers_call_them(
 
 def test_what_is_not_told_is_what_the_trainers_take(tmp_path: Path) -> None:
     path = written(tmp_path, "audio:\nmodel:\n".replace(":", ": {}") + "training: {instruments: [drums]}\n")
-    assert read_settings(path) == Settings(("drums",), False, 44_100, 1, 352_800, 2048, 512)
+    assert read_settings(path) == Settings(("drums",), False, 44_100, 352_800, Part(), Part())
 
 
 @pytest.mark.parametrize(
@@ -71,11 +74,6 @@ def test_what_is_not_told_is_what_the_trainers_take(tmp_path: Path) -> None:
         (theirs.settings("[vocals, Vocals]", "vocals"), "make no file names"),
         (theirs.settings("['../..', b]", "b"), "make no file names"),
         (theirs.settings(target="flute"), "'flute', which is not among its instruments"),
-        (theirs.settings(stft_hop_length="0"), "stft_hop_length = 0"),
-        (theirs.settings(stft_hop_length="1025"), "stft_hop_length = 1025"),
-        (theirs.settings(stft_hop_length="4.5"), "stft_hop_length = 4.5"),
-        (theirs.settings(stft_n_fft="4096"), "window shorter than its transform"),
-        (theirs.settings(chunk_size="2048"), "pieces of 2048 samples"),
         (theirs.settings(chunk_size=str(10**9)), "chunk_size"),
         ("#" * (70 << 10), "larger than"),
     ],
@@ -85,6 +83,24 @@ def test_other_settings_are_refused_in_one_line(text: str, message: str, tmp_pat
     with pytest.raises(ModelError, match=message) as caught:
         read_settings(path)
     assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"stft_hop_length": "0"}, "stft_hop_length = 0"),
+        ({"stft_hop_length": "1025"}, "stft_hop_length = 1025"),
+        ({"stft_hop_length": "4.5"}, "stft_hop_length = 4.5"),
+        ({"stft_n_fft": "4096"}, "window shorter than its transform"),
+        ({"chunk_size": "2048"}, "pieces of 2048 samples"),
+        ({"stereo": "false"}, "bands of 2050 frequencies"),
+    ],
+)
+def test_transforms_that_fit_no_net_are_refused(changes: dict[str, str], message: str, tmp_path: Path) -> None:
+    path = theirs.saved(tmp_path, theirs.band_split(), theirs.settings(**changes))
+    with pytest.raises(ModelError, match=message) as caught:
+        load(str(path), runtime="torch", device="cpu")
     assert "\n" not in str(caught.value)
 
 

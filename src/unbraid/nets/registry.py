@@ -35,6 +35,7 @@ NETS: dict[str, Entry] = {
     "demucs": Entry("unbraid.nets.demucs", "DemucsConfig", "Demucs"),
     "hdemucs": Entry("unbraid.nets.hdemucs", "HDemucsConfig", "HDemucs"),
     "htdemucs": Entry("unbraid.nets.htdemucs", "HTDemucsConfig", "HTDemucs"),
+    "mdx23c": Entry("unbraid.nets.mdx23c", "MDX23CConfig", "MDX23C"),
     "roformer": Entry("unbraid.nets.roformer", "RoformerConfig", "Roformer"),
     "unet": Entry("unbraid.nets.unet", "UNetConfig", "UNet"),
     "waveunet": Entry("unbraid.nets.waveunet", "WaveUNetConfig", "WaveUNet"),

@@ -29,12 +29,13 @@ from unbraid.zoo.settings import Settings
 
 if TYPE_CHECKING:
     from unbraid.nets.audiosep import AudioSep
+    from unbraid.nets.mdx23c import MDX23C
     from unbraid.nets.roformer import Roformer
     from unbraid.runtime.torch_clap import ClapEncoder
     from unbraid.spec import Spec
     from unbraid.zoo.adopt.demucs import Net as DemucsNet
 
-    Net = DemucsNet | AudioSep | Roformer
+    Net = DemucsNet | AudioSep | Roformer | MDX23C
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 _FASTER_IN_TORCH = "HTDemucs"
@@ -176,7 +177,7 @@ def _placed(net: Net, spec: Spec, device: Device) -> tuple[Separator, str]:
 def _net(name: str, file: Checkpoint) -> tuple[Net, Spec]:
     package = read_checkpoint(file.path)
     _need_torch(name)
-    from unbraid.zoo.adopt import audiosep, demucs, own, roformer
+    from unbraid.zoo.adopt import audiosep, demucs, mdx23c, own, roformer
 
     if own.is_own(package):
         return own.build(package, name)
@@ -184,6 +185,8 @@ def _net(name: str, file: Checkpoint) -> tuple[Net, Spec]:
         return audiosep.build(package, name)
     if roformer.is_roformer(package):
         return roformer.build(package, name, file.settings)
+    if mdx23c.is_mdx23c(package):
+        return mdx23c.build(package, name, file.settings)
     return demucs.build(package, name, file.segment_s)
 
 

@@ -1,6 +1,6 @@
-"""The settings that lie beside a RoFormer's weights: the YAML of its training, of which a few lines matter here.
+"""The settings that lie beside the weights of RoFormers and MDX23C nets: the YAML of their training.
 
-Read with PyYAML's safe loader, which makes plain values only, and a tuple where the file says that it wants one; names
+Read with PyYAML's safe loader, which makes plain values only; what such files mark as Python's tuples are lists. Names
 for values (aliases) are refused, so that no small file can mean a large one.
 """
 
@@ -23,20 +23,30 @@ _CONFIGS = Path("model_data") / "mdx_c_configs"
 """Where Ultimate Vocal Remover keeps such files, below the folder of the weights."""
 
 
+class Part(dict[str, Any]):
+    """One part of such a file."""
+
+    def size(self, key: str, usual: int, most: int) -> int:
+        """A whole number from 1 to ``most``. Raises ModelError, as a sentence that begins with the file's name."""
+        value = self.get(key, usual)
+        if type(value) is not int or not 0 < value <= most:
+            raise ModelError(f"has {key} = {str(value)[:40]}; it must be a whole number from 1 to {most}")
+        return value
+
+
 @dataclass(frozen=True)
 class Settings:
     """stems: what the net gives, in order; complement: whether the last is what the one before leaves of the mix.
 
-    rate (Hz), channels: of the audio; segment (samples): of a piece; n_fft, hop: of the STFT.
+    rate (Hz): of the audio; segment (samples): of a piece. audio, model: all that these parts of the file say.
     """
 
     stems: tuple[str, ...]
     complement: bool
     rate: int
-    channels: int
     segment: int
-    n_fft: int
-    hop: int
+    audio: Part
+    model: Part
 
     def key(self) -> str:
         """Changes with the settings."""
@@ -104,7 +114,7 @@ def _parsed(data: bytes) -> dict[str, Any]:
         raise MissingExtra("the settings of a RoFormer are YAML, pip install 'unbraid[torch]'") from error
 
     class Loader(yaml.SafeLoader):  # type: ignore[misc]  # it has no types
-        """Plain values, and tuples of them."""
+        """Plain values; tuples are lists."""
 
     Loader.add_constructor("tag:yaml.org,2002:python/tuple", lambda loader, node: loader.construct_sequence(node))
     try:
@@ -121,6 +131,7 @@ def _parsed(data: bytes) -> dict[str, Any]:
 
 def _settings(value: dict[str, Any]) -> Settings:
     audio, model, training = (_part(value, name) for name in ("audio", "model", "training"))
+    piece = Part({**audio, **_part(value, "inference", {})})
     named = _names(training.get("instruments"))
     target = training.get("target_instrument")
     stems, complement = named, False
@@ -132,33 +143,15 @@ def _settings(value: dict[str, Any]) -> Settings:
         # Of two, the other is what is left. Of more it would be no one's.
         complement = len(others) == 1
         stems = (wanted, *others) if complement else (wanted,)
-    n_fft = _size(model, "stft_n_fft", 2048, 1 << 16)
-    window = _size(model, "stft_win_length", n_fft, 1 << 16)
-    if window != n_fft or model.get("stft_normalized", False):
-        raise ModelError("wants a window shorter than its transform or one that is normalised, which is not known here")
-    rate = _size(audio, "sample_rate", 44_100, 768_000)
-    segment = _size({**audio, **_part(value, "inference", {})}, "chunk_size", 352_800, _LONGEST_S * rate)
-    hop = _size(model, "stft_hop_length", 512, n_fft // 2)
-    if segment <= n_fft:
-        raise ModelError(f"has pieces of {segment} samples, no more than a frame of its transform ({n_fft})")
-    for key in ("skip_connection", "use_pope"):
-        if model.get(key, False):
-            raise ModelError(f"says {key}, which is not known here")
-    return Settings(stems, complement, rate, 2 if model.get("stereo", False) else 1, segment, n_fft, hop)
+    rate = audio.size("sample_rate", 44_100, 768_000)
+    return Settings(stems, complement, rate, piece.size("chunk_size", 352_800, _LONGEST_S * rate), audio, model)
 
 
-def _part(value: dict[str, Any], name: str, usual: dict[str, Any] | None = None) -> dict[str, Any]:
+def _part(value: dict[str, Any], name: str, usual: dict[str, Any] | None = None) -> Part:
     part = value.get(name, usual)
     if not isinstance(part, dict):
         raise ModelError(f"has no part called {name}")
-    return part
-
-
-def _size(part: dict[str, Any], key: str, usual: int, most: int) -> int:
-    value = part.get(key, usual)
-    if type(value) is not int or not 0 < value <= most:
-        raise ModelError(f"has {key} = {str(value)[:40]}; it must be a whole number from 1 to {most}")
-    return value
+    return Part(part)
 
 
 def _names(value: object) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ def build(package: Package, name: str, settings: Settings | None) -> tuple[Rofor
                 "is a RoFormer, whose settings are in a file of its own: put the .yaml that belongs to it beside it, "
                 "under the same name"
             )
-        config = _config(state, settings)
+        config = _config(state, settings, *_transform(settings))
         _check_turns(state, config)
         with without_memory():
             net = Roformer(config)
@@ -82,32 +82,45 @@ def theirs_of(ours: str, first: int = 0) -> str:
     return f"{block}.layers.{layer}.1.net.{_FEED.get(name) or _FEED[path[0]] + '.' + path[1]}"
 
 
-def _config(state: State, settings: Settings) -> RoformerConfig:
+def _transform(settings: Settings) -> tuple[int, int, int]:
+    """Length and hop of the STFT, and how many channels it has, from the settings."""
+    model = settings.model
+    n_fft = model.size("stft_n_fft", 2048, 1 << 16)
+    hop = model.size("stft_hop_length", 512, n_fft // 2)
+    if model.size("stft_win_length", n_fft, 1 << 16) != n_fft or model.get("stft_normalized", False):
+        raise ModelError("wants a window shorter than its transform or one that is normalised, which is not known here")
+    if settings.segment <= n_fft:
+        raise ModelError(f"has pieces of {settings.segment} samples, no more than a frame of its transform ({n_fft})")
+    for key in ("skip_connection", "use_pope"):
+        if model.get(key, False):
+            raise ModelError(f"says {key}, which is not known here")
+    return n_fft, hop, 2 if model.get("stereo", False) else 1
+
+
+def _config(state: State, settings: Settings, n_fft: int, hop: int, channels: int) -> RoformerConfig:
     """Sizes from the shapes of the weights; those that no net can have are refused by name."""
     first = _first(state)
     time, freq = f"layers.0.{first}.layers", f"layers.0.{first + 1}.layers"
     features = list(_features(state))
-    whole = sum(features) // 2 // settings.channels
+    whole = sum(features) // 2 // channels
     heads, width = shape(state, f"{time}.0.0.to_gates.weight", 2)
     stems = count(state, r"mask_estimators\.(\d+)\.")
     if stems != len(settings.stems) - settings.complement:
         told = ", ".join(settings.stems[: len(settings.stems) - settings.complement])
         raise ModelError(f"has masks for {stems} stems, where its settings want some for {told}")
     each = "final_norm.gamma" not in state
-    bands = tuple(size // 2 // settings.channels for size in features)
-    if not each and whole != settings.n_fft // 2 + 1:
-        raise ModelError(
-            f"has bands of {whole} frequencies in all, where an STFT of {settings.n_fft} samples has others"
-        )
+    bands = tuple(size // 2 // channels for size in features)
+    if not each and whole != n_fft // 2 + 1:
+        raise ModelError(f"has bands of {whole} frequencies in all, where an STFT of {n_fft} samples has others")
     layers = count(state, r"mask_estimators\.0\.to_freqs\.0\.0\.(\d+)\.")
     config = RoformerConfig(
         stems=settings.stems,
         complement=settings.complement,
         rate=settings.rate,
-        audio_channels=settings.channels,
+        audio_channels=channels,
         segment=settings.segment,
-        n_fft=settings.n_fft,
-        hop=settings.hop,
+        n_fft=n_fft,
+        hop=hop,
         bands=() if each else bands,
         mel_bands=len(bands) if each else 0,
         width=width,
