@@ -45,6 +45,7 @@ SIZES: dict[str, dict[str, Any]] = {
         **{"segment": 4001, "n_fft": 256, "hop": 60, "bands": (9, 20, 40, 60), "width": 8, "depth": 2},
         **{"heads": 2, "head_width": 4, "hidden": 12, "mask_hidden": 10},
     },
+    "scnet": {"segment": 63 * 64, "n_fft": 256, "hop": 64, "widths": (8, 8), "layers": 2},
     "unet": {"segment": 31 * 64, "n_fft": 256, "hop": 64, "bins": 96, "filters": (4, 8, 8)},
     "waveunet": {"segment": 4001, "levels": 4, "features": 8, "growth": "add"},
 }

@@ -37,6 +37,7 @@ NETS: dict[str, Entry] = {
     "htdemucs": Entry("unbraid.nets.htdemucs", "HTDemucsConfig", "HTDemucs"),
     "mdx23c": Entry("unbraid.nets.mdx23c", "MDX23CConfig", "MDX23C"),
     "roformer": Entry("unbraid.nets.roformer", "RoformerConfig", "Roformer"),
+    "scnet": Entry("unbraid.nets.scnet", "SCNetConfig", "SCNet"),
     "unet": Entry("unbraid.nets.unet", "UNetConfig", "UNet"),
     "waveunet": Entry("unbraid.nets.waveunet", "WaveUNetConfig", "WaveUNet"),
 }

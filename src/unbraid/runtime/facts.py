@@ -13,7 +13,7 @@ from unbraid.errors import ModelError
 from unbraid.runtime.packed import Packed
 from unbraid.spec import Normalize, Spec
 from unbraid.transform.pooling import Pooling
-from unbraid.transform.stft import Pad, Stft
+from unbraid.transform.stft import Pad, Stft, Window
 
 Front = Literal["wave", "stft", "both"]
 Answer = Literal["wave", "mask", "spectrum", "both"]
@@ -162,11 +162,13 @@ class _Reader:
 
     def _take_stft(self) -> Stft:
         raw = self._take("stft", dict)
-        n_fft, hop, pad = raw.get("n_fft"), raw.get("hop"), raw.get("pad")
+        n_fft, hop, pad, window = (raw.get(key) for key in ("n_fft", "hop", "pad", "window"))
         sizes = type(n_fft) is int and type(hop) is int and hop > 0 and 2 * hop <= n_fft <= 1 << 20
-        if not sizes or pad not in get_args(Pad) or raw.get("window") != "hann":
-            raise self._wrong("stft", raw, "n_fft, hop (at most half of it), window hann, pad zeros, reflect or demucs")
-        return Stft(n_fft, hop, pad)
+        if not sizes or pad not in get_args(Pad) or window not in get_args(Window):
+            raise self._wrong(
+                "stft", raw, "n_fft, hop (at most half of it), window hann or ones, pad zeros, reflect or demucs"
+            )
+        return Stft(n_fft, hop, pad, window)
 
     def _check_layout(self) -> None:
         """The shapes of an earlier version's graph would be refused in the middle of a song, or fit by accident."""

@@ -3,7 +3,8 @@
 Conventions. A signal is ``[..., time]``, a spectrum is complex64 ``[..., freq, frame]`` with
 ``freq = n_fft // 2 + 1``; its parts are float32 ``[..., 2, frame, freq]``, real and imaginary, in the order in which
 numpy makes and takes them, so that a net that works on parts needs no transpose. The window is the periodic Hann
-window. Frame ``k`` is centred on sample ``k * hop``; what lies outside the signal is zero, or what the padding says.
+window, or none. Frame ``k`` is centred on sample ``k * hop``; what lies outside the signal is zero, or what the
+padding says.
 
 Derivation of the inverse. Let ``w`` be the window, ``x`` the padded signal and ``X_k = F(w * x[k hop : k hop + n])``.
 ``F^-1 X_k = w * x`` on frame k. Multiplying by ``w`` again and adding all frames gives ``x * sum_k w^2(. - k hop)``;
@@ -26,6 +27,8 @@ from unbraid.transform.pooling import Pooling, Spectrum, times
 
 Pad = Literal["zeros", "reflect", "demucs"]
 
+Window = Literal["hann", "ones"]
+
 _Fill = Callable[[slice, Spectrum], None]
 """Puts the spectra of some frames into ``[frame, freq]``."""
 
@@ -41,9 +44,19 @@ def hann(n_fft: int) -> Samples:
     return window
 
 
+@lru_cache(maxsize=8)
+def _ones(n_fft: int) -> Samples:
+    window: Samples = np.ones(n_fft, np.float32)
+    window.flags.writeable = False
+    return window
+
+
+_WINDOWS = {"hann": hann, "ones": _ones}
+
+
 @dataclass(frozen=True)
 class Stft:
-    """One transform: sizes in samples and the padding convention.
+    """One transform: sizes in samples, the padding convention and the window.
 
     ``pad="zeros"`` is the plain centred transform: ``1 + length // hop`` frames. ``pad="reflect"`` is the same with
     the signal mirrored at its edges, as torch's is.
@@ -55,6 +68,7 @@ class Stft:
     n_fft: int
     hop: int
     pad: Pad = "zeros"
+    window: Window = "hann"
 
     def __post_init__(self) -> None:
         assert self.hop * 2 <= self.n_fft, "the proof above needs two windows over every sample"
@@ -174,7 +188,7 @@ class Stft:
         pieces = np.empty((_FRAMES, self.n_fft), np.float32)
         spectra = np.empty((_FRAMES, self.n_fft // 2 + 1), np.complex64)
         # The norm that divides by n_fft is the one that numpy computes in single precision; else it takes double.
-        window = hann(self.n_fft) * np.float32(self.n_fft)
+        window = _WINDOWS[self.window](self.n_fft) * np.float32(self.n_fft)
         for row in np.ndindex(frames.shape[:-2]):
             for some in _blocks(frames.shape[-2]):
                 count = some.stop - some.start
@@ -192,9 +206,9 @@ class Stft:
             spectrum, wave = spectra[:count], pieces[:count]
             fill(some, spectrum)
             np.fft.irfft(spectrum, self.n_fft, axis=-1, out=wave)  # type: ignore[arg-type]  # numpy's stubs know doubles only
-            wave *= hann(self.n_fft)
+            wave *= _WINDOWS[self.window](self.n_fft)
             _overlap_add(wave, total[some.start :])
-        weight, flat = _window_power(self.n_fft, self.hop, frames), total.reshape(-1)
+        weight, flat = _window_power(self.window, self.n_fft, self.hop, frames), total.reshape(-1)
         known = min(len(out), len(flat) - start)
         np.divide(flat[start : start + known], weight[start : start + known], out=out[:known])
         out[known:] = 0
@@ -213,10 +227,10 @@ def _overlap_add(pieces: Samples, out: Samples) -> None:
 
 
 @lru_cache(maxsize=8)
-def _window_power(n_fft: int, hop: int, frames: int) -> Samples:
+def _window_power(window: Window, n_fft: int, hop: int, frames: int) -> Samples:
     """What the squared windows of ``frames`` frames add up to, ``[time]``; most chunks of a song have as many."""
     power = np.zeros((frames + -(-n_fft // hop) - 1, hop), np.float32)
-    _overlap_add(np.broadcast_to(np.square(hann(n_fft)), (frames, n_fft)), power)
+    _overlap_add(np.broadcast_to(np.square(_WINDOWS[window](n_fft)), (frames, n_fft)), power)
     least: Samples = np.maximum(power.reshape(-1), np.float32(1e-8))
     least.flags.writeable = False
     return least

@@ -31,11 +31,12 @@ if TYPE_CHECKING:
     from unbraid.nets.audiosep import AudioSep
     from unbraid.nets.mdx23c import MDX23C
     from unbraid.nets.roformer import Roformer
+    from unbraid.nets.scnet import SCNet
     from unbraid.runtime.torch_clap import ClapEncoder
     from unbraid.spec import Spec
     from unbraid.zoo.adopt.demucs import Net as DemucsNet
 
-    Net = DemucsNet | AudioSep | Roformer | MDX23C
+    Net = DemucsNet | AudioSep | Roformer | MDX23C | SCNet
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 _FASTER_IN_TORCH = "HTDemucs"
@@ -177,7 +178,7 @@ def _placed(net: Net, spec: Spec, device: Device) -> tuple[Separator, str]:
 def _net(name: str, file: Checkpoint) -> tuple[Net, Spec]:
     package = read_checkpoint(file.path)
     _need_torch(name)
-    from unbraid.zoo.adopt import audiosep, demucs, mdx23c, own, roformer
+    from unbraid.zoo.adopt import audiosep, demucs, mdx23c, own, roformer, scnet
 
     if own.is_own(package):
         return own.build(package, name)
@@ -187,6 +188,8 @@ def _net(name: str, file: Checkpoint) -> tuple[Net, Spec]:
         return roformer.build(package, name, file.settings)
     if mdx23c.is_mdx23c(package):
         return mdx23c.build(package, name, file.settings)
+    if scnet.is_scnet(package):
+        return scnet.build(package, name, file.settings)
     return demucs.build(package, name, file.segment_s)
 
 

@@ -2,7 +2,7 @@
 
 A net that always works at one length becomes a graph of fixed shapes, in which position embeddings and everything else
 that depends on shapes alone are constants. The others become graphs for inputs of any length.
-Transforms stay outside: of Hybrid Demucs, RoFormers and MDX23C only the core between STFT and inverse is in the graph.
+Transforms stay outside: of nets that have one, only the core between STFT and inverse is in the graph.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from unbraid.nets.blocks.hybrid_unet import HybridUNet
 from unbraid.nets.blocks.spectrogram import analyse
 from unbraid.nets.mdx23c import MDX23C
 from unbraid.nets.roformer import Roformer
+from unbraid.nets.scnet import SCNet
 from unbraid.runtime.facts import FORMAT
 from unbraid.spec import Spec
 
@@ -70,12 +71,13 @@ def export(net: nn.Module, spec: Spec, folder: Path, card: dict[str, Any] | None
         plan = _Plan(_Core(net), (mix, analyse(mix, n_fft)), ("mix", "stft"), ("wave", "spectrum"))
         front = answer = "both"
         facts["stft"] = {"n_fft": n_fft, "hop": n_fft // 4, "window": "hann", "pad": "demucs", "normalized": True}
-    if isinstance(net, Roformer | MDX23C):
+    if isinstance(net, Roformer | MDX23C | SCNet):
         n_fft, hop = net.config.n_fft, net.config.hop
         stft = torch.zeros(1, spec.channels, 2, n_fft // 2 + 1, 1 + length // hop)
         plan = _Plan(_Between(net), (stft,), ("stft",), ("spectrum",))
         front, answer = "stft", "spectrum"
-        facts["stft"] = {"n_fft": n_fft, "hop": hop, "window": "hann", "pad": "reflect"}
+        window = "ones" if isinstance(net, SCNet) else "hann"
+        facts["stft"] = {"n_fft": n_fft, "hop": hop, "window": window, "pad": "reflect"}
     facts |= {
         "format": FORMAT,
         "name": spec.name,
@@ -120,7 +122,7 @@ class _Core(nn.Module):
 class _Between(nn.Module):
     """The part between the transforms of a net that answers with spectra."""
 
-    def __init__(self, net: Roformer | MDX23C) -> None:
+    def __init__(self, net: Roformer | MDX23C | SCNet) -> None:
         super().__init__()
         self.net = net
 

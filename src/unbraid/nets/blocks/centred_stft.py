@@ -1,4 +1,4 @@
-"""The short-time Fourier transform of AudioSep in torch: Hann window, frames centred on multiples of the hop.
+"""The plain short-time Fourier transform in torch: Hann window or none, frames centred on multiples of the hop.
 
 The signal is reflected at its edges by half a window. Spectra are complex, ``[row, freq, frame]``, with
 ``n_fft // 2 + 1`` frequencies and ``time // hop + 1`` frames. Those of a signal on Apple's GPUs, where complex numbers
@@ -7,22 +7,26 @@ are not complete, lie on the CPU.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+Window = Literal["hann", "ones"]
 
-def analyse(signal: Tensor, n_fft: int, hop: int) -> Tensor:
+
+def analyse(signal: Tensor, n_fft: int, hop: int, window: Window = "hann") -> Tensor:
     """``[row, time] -> [row, freq, frame]``; ``time`` must exceed ``n_fft // 2``, see :func:`grown`."""
     if signal.device.type == "mps":
         signal = signal.cpu()
-    return torch.stft(signal.float(), n_fft, hop, window=_window(signal, n_fft), return_complex=True)
+    return torch.stft(signal.float(), n_fft, hop, window=_window(window, signal, n_fft), return_complex=True)
 
 
-def synthesise(spectrum: Tensor, length: int, hop: int) -> Tensor:
+def synthesise(spectrum: Tensor, length: int, hop: int, window: Window = "hann") -> Tensor:
     """``[row, freq, frame] -> [row, length]``, the inverse of :func:`analyse`: overlap-add over the squared window."""
     n_fft = 2 * (spectrum.shape[1] - 1)
-    return torch.istft(spectrum, n_fft, hop, window=_window(spectrum.real, n_fft), length=length)
+    return torch.istft(spectrum, n_fft, hop, window=_window(window, spectrum.real, n_fft), length=length)
 
 
 def grown(signal: Tensor, n_fft: int) -> Tensor:
@@ -30,5 +34,5 @@ def grown(signal: Tensor, n_fft: int) -> Tensor:
     return F.pad(signal, (0, max(0, n_fft // 2 + 1 - signal.shape[-1])))
 
 
-def _window(like: Tensor, n_fft: int) -> Tensor:
-    return torch.hann_window(n_fft, device=like.device)
+def _window(window: Window, like: Tensor, n_fft: int) -> Tensor:
+    return (torch.hann_window if window == "hann" else torch.ones)(n_fft, device=like.device)
