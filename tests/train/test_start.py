@@ -13,7 +13,7 @@ import torch
 from onnx import numpy_helper
 
 from tests.laws.tiny import SIZES
-from tests.parity import audiosep_models, clap_models, demucs_models
+from tests.parity import audiosep_models, clap_models, demucs_models, mdx23c_models, roformer_models, scnet_models
 from tests.train.tiny import NET, recipe
 from unbraid.api import load
 from unbraid.errors import ModelError, UsageError
@@ -55,6 +55,21 @@ def test_so_is_the_published_audiosep(tmp_path: Path) -> None:
     net.train()(torch.randn(1, 2, 32_000), torch.randn(1, 1, 512)).abs().mean().backward()
     assert net.config.widths == (2, 2, 3, 3, 4, 4)
     assert torch.equal(net.out.weight, state["ss_model.base.after_conv.weight"])
+
+
+@pytest.mark.parametrize("family", ["Roformer", "MDX23C", "SCNet"])
+def test_so_are_nets_whose_settings_lie_beside_them(family: str, tmp_path: Path) -> None:
+    path = {
+        "Roformer": lambda: roformer_models.saved(tmp_path, roformer_models.mel_band(), roformer_models.settings()),
+        "MDX23C": lambda: mdx23c_models.saved(tmp_path, mdx23c_models.Sizes()),
+        "SCNet": lambda: scnet_models.saved(tmp_path, scnet_models.Sizes(), 3835),
+    }[family]()
+    net = build(beginning(path))
+    assert type(net).__name__ == family and all(weight.requires_grad for weight in net.parameters())
+    stems = net.train()(torch.randn(1, 2, 8000))
+    assert stems.shape == (1, len(net.config.stems), 2, 8000)
+    stems.abs().mean().backward()
+    assert all(weight.grad is not None for weight in net.parameters())
 
 
 def small(**changes: Any) -> Compact:

@@ -23,10 +23,11 @@ from unbraid.train.bundled_net import bundled_net
 from unbraid.train.recipe import NetSection, Recipe
 from unbraid.train.recipe_file import parse
 from unbraid.zoo import bundled, catalogue
-from unbraid.zoo.adopt import audiosep, demucs, own
+from unbraid.zoo.adopt.families import net_of
 from unbraid.zoo.checkpoint import SUFFIXES
 from unbraid.zoo.fetch import fetch_weights
 from unbraid.zoo.guard import read_checkpoint
+from unbraid.zoo.settings import read_settings, settings_of
 
 Net: TypeAlias = Any
 """A net of the registry: a ``torch.nn.Module`` with ``config`` and ``spec``."""
@@ -116,12 +117,9 @@ def _begun(section: NetSection) -> Net:
         return _from_run(path)
     if path.suffix not in SUFFIXES:
         path = _fetched(section)
-    package = read_checkpoint(path)
-    if own.is_own(package):
-        return own.build(package, path.name)[0]
-    if audiosep.is_audiosep(package):
-        return audiosep.build(package, path.name)[0]
-    return demucs.build(package, path.name)[0]
+    beside = settings_of(path)
+    settings = None if beside is None else read_settings(beside)
+    return net_of(read_checkpoint(path), path.name, settings)[0]
 
 
 def _from_run(run: Path) -> Net:

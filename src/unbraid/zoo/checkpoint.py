@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from unbraid.engine.contract import Separator
 from unbraid.engine.refine import Member
@@ -28,15 +28,11 @@ from unbraid.zoo.guard import read_checkpoint
 from unbraid.zoo.settings import Settings
 
 if TYPE_CHECKING:
-    from unbraid.nets.audiosep import AudioSep
-    from unbraid.nets.mdx23c import MDX23C
-    from unbraid.nets.roformer import Roformer
-    from unbraid.nets.scnet import SCNet
     from unbraid.runtime.torch_clap import ClapEncoder
     from unbraid.spec import Spec
-    from unbraid.zoo.adopt.demucs import Net as DemucsNet
 
-    Net = DemucsNet | AudioSep | Roformer | MDX23C | SCNet
+Net: TypeAlias = Any
+"""A net of the registry; torch, which would know its type, may be missing."""
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 _FASTER_IN_TORCH = "HTDemucs"
@@ -175,22 +171,12 @@ def _placed(net: Net, spec: Spec, device: Device) -> tuple[Separator, str]:
     return kind(net, spec, where), f"torch on {where}"
 
 
-def _net(name: str, file: Checkpoint) -> tuple[Net, Spec]:
+def _net(name: str, file: Checkpoint) -> tuple[Any, Spec]:
     package = read_checkpoint(file.path)
     _need_torch(name)
-    from unbraid.zoo.adopt import audiosep, demucs, mdx23c, own, roformer, scnet
+    from unbraid.zoo.adopt.families import net_of
 
-    if own.is_own(package):
-        return own.build(package, name)
-    if audiosep.is_audiosep(package):
-        return audiosep.build(package, name)
-    if roformer.is_roformer(package):
-        return roformer.build(package, name, file.settings)
-    if mdx23c.is_mdx23c(package):
-        return mdx23c.build(package, name, file.settings)
-    if scnet.is_scnet(package):
-        return scnet.build(package, name, file.settings)
-    return demucs.build(package, name, file.segment_s)
+    return net_of(package, name, file.settings, file.segment_s)
 
 
 def _export(net: Net, spec: Spec, folder: Path) -> Path:
