@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,17 @@ def test_a_graph_that_was_made_once_needs_the_weights_no_more(tmp_path: Path) ->
     made = (graph / f"{path.stem}.onnx").stat().st_mtime_ns
     load(str(path), runtime="onnx", device="cpu")
     assert (graph / f"{path.stem}.onnx").stat().st_mtime_ns == made
+
+
+def test_such_a_graph_needs_neither_torch_nor_yaml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = theirs.saved(tmp_path, theirs.band_split(), theirs.settings())
+    first = load(str(path), runtime="onnx", device="cpu")
+    # As in a base install: neither is found.
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    monkeypatch.setattr("unbraid.zoo.checkpoint.find_spec", lambda name: None)
+    again = load(str(path), device="cpu")
+    assert again.identity == first.identity
+    assert again.members[0].separator.spec == first.members[0].separator.spec
 
 
 def _without(name: str) -> Any:

@@ -27,7 +27,7 @@ from unbraid.zoo.adopt.families import net_of
 from unbraid.zoo.checkpoint import SUFFIXES
 from unbraid.zoo.fetch import fetch_weights
 from unbraid.zoo.guard import read_checkpoint
-from unbraid.zoo.settings import read_settings, settings_of
+from unbraid.zoo.settings import settings_of
 
 Net: TypeAlias = Any
 """A net of the registry: a ``torch.nn.Module`` with ``config`` and ``spec``."""
@@ -117,9 +117,7 @@ def _begun(section: NetSection) -> Net:
         return _from_run(path)
     if path.suffix not in SUFFIXES:
         path = _fetched(section)
-    beside = settings_of(path)
-    settings = None if beside is None else read_settings(beside)
-    return net_of(read_checkpoint(path), path.name, settings)[0]
+    return net_of(read_checkpoint(path), path.name, settings_of(path))[0]
 
 
 def _from_run(run: Path) -> Net:

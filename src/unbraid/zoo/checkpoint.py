@@ -25,7 +25,6 @@ from unbraid.runtime.facts import read_facts
 from unbraid.runtime.pick import Runtime, run_graph
 from unbraid.zoo.bag import Bag
 from unbraid.zoo.guard import read_checkpoint
-from unbraid.zoo.settings import Settings
 
 if TYPE_CHECKING:
     from unbraid.runtime.torch_clap import ClapEncoder
@@ -43,21 +42,24 @@ SUFFIXES = (".th", ".pt", ".ckpt", ".safetensors", ".gz")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A file of weights. segment_s: what a bag asks for; None for the net's own. settings: what lies beside it."""
+    """A file of weights. segment_s: what a bag asks for; None for the net's own. settings: a file of them beside it."""
 
     path: Path
     segment_s: float | None = None
-    settings: Settings | None = None
+    settings: Path | None = None
 
     def key(self) -> str:
         """Changes with the weights, with how long a piece they hear, and with the settings beside them."""
-        try:
-            with self.path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise ModelError(f"{self.path}: cannot be read ({error.strerror})") from error
         segment = "" if self.segment_s is None else f"-{self.segment_s:g}s"
-        return digest + segment + ("" if self.settings is None else f"-{self.settings.key()}")
+        return _digest(self.path) + segment + ("" if self.settings is None else f"-{_digest(self.settings)[:16]}")
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 @dataclass(frozen=True)

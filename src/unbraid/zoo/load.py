@@ -17,7 +17,7 @@ from unbraid.zoo.bag import Bag, read_bag
 from unbraid.zoo.checkpoint import SUFFIXES, Checkpoint, Device, load_bag, needed
 from unbraid.zoo.fetch import OnBytes, fetch_weights
 from unbraid.zoo.mdx_net import mdx_facts
-from unbraid.zoo.settings import is_settings, read_settings, settings_of, weights_of
+from unbraid.zoo.settings import is_settings, settings_of, weights_of
 
 if TYPE_CHECKING:
     from unbraid.runtime.torch_clap import ClapEncoder
@@ -68,9 +68,7 @@ def load(
         return _bag(path.stem, files, bag, runtime, device)
     if path.suffix in SUFFIXES:
         name = _name(path)
-        beside = settings_of(path)
-        file = Checkpoint(path, settings=None if beside is None else read_settings(beside))
-        return _bag(name, {0: file}, Bag((name,)), runtime, device)
+        return _bag(name, {0: Checkpoint(path, settings=settings_of(path))}, Bag((name,)), runtime, device)
     entry = catalogue.find(model)
     orders = needed(entry.bag, entry.stems, wanted)
     try:

@@ -6,7 +6,6 @@ for values (aliases) are refused, so that no small file can mean a large one.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,19 +47,15 @@ class Settings:
     audio: Part
     model: Part
 
-    def key(self) -> str:
-        """Changes with the settings."""
-        return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
-
 
 def is_settings(path: Path) -> bool:
     """Whether a ``.yaml`` file is one of these: it has a part called ``model`` at its left edge, and one ``audio``."""
     try:
         with path.open("rb") as file:
-            lines = file.read(_LARGEST).splitlines()
+            data = file.read(_LARGEST)
     except OSError:
         return False
-    return {b"model:", b"audio:"} <= {line.split(b"#")[0].rstrip() for line in lines}
+    return {b"model", b"audio"} <= set(re.findall(rb"^(\w+)[ \t]*:(?:\s|$)", data, re.MULTILINE))
 
 
 def settings_of(weights: Path) -> Path | None:

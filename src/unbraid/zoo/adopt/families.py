@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from unbraid.spec import Spec
 from unbraid.zoo.adopt import audiosep, demucs, mdx23c, own, roformer, scnet
 from unbraid.zoo.guard import Package
-from unbraid.zoo.settings import Settings
+from unbraid.zoo.settings import read_settings
 
 
 def net_of(
-    package: Package, name: str, settings: Settings | None = None, segment_s: float | None = None
+    package: Package, name: str, settings: Path | None = None, segment_s: float | None = None
 ) -> tuple[Any, Spec]:
     """The net of the registry in ``package``, ready to be run, and its facts under ``name``.
 
-    settings: what lies beside it, for the families that want such a file. segment_s: what a bag asks of its members.
+    settings: the file of them that lies beside it, which some families want. segment_s: what a bag asks of its members.
     Raises ModelError, in one line.
     """
     if own.is_own(package):
@@ -23,9 +24,9 @@ def net_of(
     if audiosep.is_audiosep(package):
         return audiosep.build(package, name)
     if roformer.is_roformer(package):
-        return roformer.build(package, name, settings)
+        return roformer.build(package, name, settings and read_settings(settings))
     if mdx23c.is_mdx23c(package):
-        return mdx23c.build(package, name, settings)
+        return mdx23c.build(package, name, settings and read_settings(settings))
     if scnet.is_scnet(package):
-        return scnet.build(package, name, settings)
+        return scnet.build(package, name, settings and read_settings(settings))
     return demucs.build(package, name, segment_s)
