@@ -8,7 +8,7 @@ from typing import Any
 from unbraid.spec import Spec
 from unbraid.zoo.adopt import audiosep, demucs, mdx23c, own, roformer, scnet
 from unbraid.zoo.guard import Package
-from unbraid.zoo.settings import read_settings
+from unbraid.zoo.settings import Settings, read_settings
 
 
 def net_of(
@@ -24,9 +24,13 @@ def net_of(
     if audiosep.is_audiosep(package):
         return audiosep.build(package, name)
     if roformer.is_roformer(package):
-        return roformer.build(package, name, settings and read_settings(settings))
+        return roformer.build(package, name, _read(settings))
     if mdx23c.is_mdx23c(package):
-        return mdx23c.build(package, name, settings and read_settings(settings))
+        return mdx23c.build(package, name, _read(settings))
     if scnet.is_scnet(package):
-        return scnet.build(package, name, settings and read_settings(settings))
+        return scnet.build(package, name, _read(settings))
     return demucs.build(package, name, segment_s)
+
+
+def _read(settings: Path | None) -> Settings | None:
+    return None if settings is None else read_settings(settings)
