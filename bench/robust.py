@@ -70,7 +70,7 @@ def roomy(stem: Samples, rng: Generator) -> Samples:
 
 
 def slow(stem: Samples, rng: Generator) -> Samples:
-    """A third lower and slower."""
+    """A major third lower, and a quarter longer."""
     return change_wave(Change(speed=0.8), stem, _RATE, stem.shape[1])
 
 
@@ -80,9 +80,9 @@ def fast(stem: Samples, rng: Generator) -> Samples:
 
 
 def clipped(stems: Stems, rng: Generator) -> tuple[Samples, Stems]:
-    """Pushed 12 dB over its own level into hard clipping, as loud masters are: a gain for each sample."""
+    """Clipped hard where it is more than 6 dB above its own level, as loud masters are: a gain for each sample."""
     mixture = _sum(stems)
-    knee = np.float32(4 * np.sqrt(np.mean(np.square(mixture))) * 10 ** (-6 / 20))
+    knee = np.float32(2 * np.sqrt(np.mean(np.square(mixture))))
     gain = np.minimum(1, knee / np.maximum(np.abs(mixture), knee))
     return mixture * gain, {stem: wave * gain for stem, wave in stems.items()}
 
@@ -139,12 +139,15 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=12.0)
     parser.add_argument("--ways", default=",".join(WAYS), help="some of: %(default)s")
     options = parser.parse_args()
+    ways = options.ways.split(",")
+    if unknown := [way for way in ways if way not in WAYS]:
+        parser.error(f"no way is called {', '.join(unknown)}; there are {', '.join(WAYS)}")
     chosen = songs(options.songs, options.split)
     print(f"{len(chosen)} songs of `{options.split}`, {options.seconds:g} s of each; mean SDR in dB")
     for name in options.models:
         model = unbraid.load(name)
         print(f"\n| {name} | {' | '.join(STEMS)} | mean |\n|---|{'---|' * len(STEMS)}---|")
-        for way in options.ways.split(","):
+        for way in ways:
             found: dict[str, list[float]] = {stem: [] for stem in STEMS}
             for number, song in enumerate(chosen):
                 rng = np.random.default_rng(number)

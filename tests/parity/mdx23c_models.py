@@ -151,19 +151,24 @@ def _active(sizes: Sizes, x: Tensor) -> Tensor:
 def settings(sizes: Sizes, **changes: str) -> str:
     """As in the wild."""
     told = {"norm": sizes.norm, "act": sizes.act, "num_scales": str(sizes.scales), "scale": str(list(sizes.scale))}
-    told |= {"dim_f": str(sizes.dim_f), **changes}
+    told |= {
+        "dim_f": str(sizes.dim_f),
+        "n_fft": str(sizes.n_fft),
+        "bottleneck_factor": str(sizes.bottleneck),
+        **changes,
+    }
     return f"""audio:
   chunk_size: {sizes.hop * (sizes.frames - 1)}
   dim_f: {told["dim_f"]}
   dim_t: {sizes.frames}
   hop_length: {sizes.hop}
-  n_fft: {sizes.n_fft}
+  n_fft: {told["n_fft"]}
   num_channels: 2
   sample_rate: 44100
 
 model:
   act: {told["act"]}
-  bottleneck_factor: {sizes.bottleneck}
+  bottleneck_factor: {told["bottleneck_factor"]}
   growth: {sizes.growth}
   norm: {told["norm"]}
   num_blocks_per_scale: {sizes.blocks}

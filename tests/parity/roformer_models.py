@@ -52,7 +52,8 @@ def saved(folder: Path, net: nn.Module, settings: str, name: str = "model_bs_rof
 
 def settings(instruments: str = "[vocals, other]", target: str = "vocals", **changes: str) -> str:
     """As in the wild: keys that matter among many that do not, and Python's tuples."""
-    told = {"chunk_size": str(SEGMENT), "stereo": "true", "stft_hop_length": str(HOP), "stft_n_fft": "2048", **changes}
+    told = {"chunk_size": str(SEGMENT), "stereo": "true", "stft_hop_length": str(HOP), "stft_n_fft": "2048"}
+    told |= {"zero_dc": "false", "normalize": "false", **changes}
     return f"""audio:
   chunk_size: {told["chunk_size"]}
   dim_t: 801 # don't work (use in model)
@@ -70,6 +71,7 @@ model:
   stft_hop_length: {told["stft_hop_length"]}
   stft_win_length: 2048
   stft_normalized: False
+  zero_dc: {told["zero_dc"]} # the package knows no such thing, so it never is
 
 training:
   instruments: {instruments}
@@ -80,6 +82,7 @@ training:
 inference:
   batch_size: 4
   num_overlap: 2
+  normalize: {told["normalize"]}
 """
 
 

@@ -167,6 +167,7 @@ def _pair(held: State, sizes: Sizes, number: int, x: Tensor) -> Tensor:
 def settings(sizes: Sizes, segment: int, **changes: str) -> str:
     """As in the wild."""
     told = {"dims": str(list(sizes.dims)), "band_SR": str(list(sizes.shares)), "num_dplayer": str(sizes.layers)}
+    told |= {"band_kernel": str(list(sizes.kernel))}
     told |= {"win_size": str(sizes.nfft), "conv_depths": str(list(sizes.depths)), **changes}
     return f"""audio:
   chunk_size: {segment}
@@ -183,7 +184,7 @@ model:
   normalized: {sizes.normalized}
   band_SR: {told["band_SR"]}
   band_stride: {list(sizes.stride)}
-  band_kernel: {list(sizes.kernel)}
+  band_kernel: {told["band_kernel"]}
   conv_depths: {told["conv_depths"]}
   compress: 4
   conv_kernel: 3

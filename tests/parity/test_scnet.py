@@ -59,7 +59,10 @@ def test_torch_takes_any_length(length: int, tmp_path: Path) -> None:
         ({"dims": "[4, 8, 12]"}, "beyond what the net has|wrong shape"),
         ({"dims": "[4, 0, 12]"}, "dims = "),
         ({"band_SR": "[0.5, 0.5]"}, "do not fit each other"),
-        ({"band_SR": "x"}, "band_SR = x"),
+        ({"band_SR": "x"}, "band_SR = 'x'"),
+        ({"band_SR": "[0.5, 0.5, 0.0001]"}, "do not fit each other"),
+        ({"band_kernel": "[3, 4, 64]"}, "do not fit each other"),
+        ({"band_kernel": "[3, 2, 16]"}, "do not fit each other"),
         ({"num_dplayer": "3"}, "do not fit each other"),
         ({"win_size": "256"}, "window shorter"),
         ({"conv_depths": "[3, 2]"}, "do not fit each other"),
@@ -80,5 +83,5 @@ def test_varieties_without_lstms_and_files_without_settings_say_so(tmp_path: Pat
     with pytest.raises(ModelError, match="variety of SCNet"):
         load(str(path), runtime="torch", device="cpu")
     path.with_suffix(".yaml").unlink()
-    with pytest.raises(ModelError, match=r"put the \.yaml that belongs to it beside it"):
+    with pytest.raises(ModelError, match=r"put it beside the weights under the same name"):
         load(str(path), device="cpu")

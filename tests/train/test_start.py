@@ -70,6 +70,8 @@ def test_so_are_nets_whose_settings_lie_beside_them(family: str, tmp_path: Path)
     assert stems.shape == (1, len(net.config.stems), 2, 8000)
     stems.abs().mean().backward()
     assert all(weight.grad is not None for weight in net.parameters())
+    held = {float(value.double().sum()) for value in torch.load(path, weights_only=True).values() if value.ndim > 1}
+    assert held == {float(value.double().sum()) for value in net.state_dict().values() if value.ndim > 1}
 
 
 def small(**changes: Any) -> Compact:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ import torch
 
 from tests.parity import roformer_models as theirs
 from unbraid.errors import ModelError
-from unbraid.zoo.find import roformers
+from unbraid.zoo.find import community
 from unbraid.zoo.load import load
 from unbraid.zoo.settings import Part, Settings, is_settings, read_settings, settings_of
+from unbraid.zoo.uvr_table import known_as
 
 
 @pytest.fixture(autouse=True)
@@ -55,8 +57,9 @@ def test_stems_are_called_as_the_trainers_call_them(
 
 
 def test_what_is_not_told_is_what_the_trainers_take(tmp_path: Path) -> None:
-    path = written(tmp_path, "audio:\nmodel:\n".replace(":", ": {}") + "training: {instruments: [drums]}\n")
-    assert read_settings(path) == Settings(("drums",), False, 44_100, 352_800, Part(), Part())
+    path = written(tmp_path, "audio: {chunk_size: 9}\nmodel: {a: 1}\ntraining: {instruments: [drums]}\ninference:\n")
+    told = Settings(("drums",), False, 44_100, 9, False, Part(chunk_size=9), Part(a=1))
+    assert read_settings(path) == told
 
 
 @pytest.mark.parametrize(
@@ -70,8 +73,15 @@ def test_what_is_not_told_is_what_the_trainers_take(tmp_path: Path) -> None:
         ("model: [\n", "not YAML that can be read"),
         ("[" * 5000, "not YAML that can be read"),
         ("\x00", "not YAML that can be read"),
-        (theirs.settings("[]"), "no list of instruments"),
-        (theirs.settings("vocals"), "no list of instruments"),
+        ("audio: !!bool foo\n", "not YAML that can be read"),
+        ("audio: !!int ''\n", "not YAML that can be read"),
+        ("audio: !!timestamp foo\n", "not YAML that can be read"),
+        (theirs.settings("[]"), "no list of names as instruments"),
+        (theirs.settings("vocals"), "no list of names as instruments"),
+        (theirs.settings("[vocals, no]"), "no list of names as instruments"),
+        (theirs.settings(normalize="maybe"), "normalize = 'maybe'"),
+        (theirs.settings(chunk_size="0x" + "f" * 6000), "chunk_size = a large int"),
+        (theirs.settings(chunk_size="null"), "without chunk_size"),
         (theirs.settings("[vocals, Vocals]", "vocals"), "make no file names"),
         (theirs.settings("['../..', b]", "b"), "make no file names"),
         (theirs.settings(target="flute"), "'flute', which is not among its instruments"),
@@ -95,7 +105,11 @@ def test_other_settings_are_refused_in_one_line(text: str, message: str, tmp_pat
         ({"stft_hop_length": "4.5"}, "stft_hop_length = 4.5"),
         ({"stft_n_fft": "4096"}, "window shorter than its transform"),
         ({"chunk_size": "2048"}, "pieces of 2048 samples"),
+        ({"stft_hop_length": "1"}, "at most 8192 frames"),
+        ({"stft_n_fft": "2047", "stft_hop_length": "441"}, "window shorter"),
         ({"stereo": "false"}, "bands of 2050 frequencies"),
+        ({"stereo": "1"}, "stereo = 1"),
+        ({"zero_dc": "x"}, "zero_dc = 'x'"),
     ],
 )
 def test_transforms_that_fit_no_net_are_refused(changes: dict[str, str], message: str, tmp_path: Path) -> None:
@@ -115,27 +129,64 @@ def test_settings_are_found_where_other_programs_keep_them(place: str, tmp_path:
     assert settings_of(weights) == there
 
 
-def test_two_files_that_lie_alone_belong_together(tmp_path: Path) -> None:
+def test_two_files_of_other_names_are_named_both(tmp_path: Path) -> None:
     path = theirs.saved(tmp_path, theirs.band_split(), theirs.settings(), "MelBandRoformer")
     told = path.with_suffix(".yaml").rename(tmp_path / "config_vocals_kj.yaml")
-    assert settings_of(path) == told
-    assert load(str(told), runtime="torch", device="cpu").name == "MelBandRoformer"
-    (tmp_path / "another.ckpt").touch()
-    assert settings_of(path) is None
-    with pytest.raises(ModelError, match="0 files of weights called vocals_kj"):
+    assert settings_of(path) is None, "no one knows whether these belong together"
+    for pair in (f"{path}+{told.name}", f"{path}+{told}"):
+        assert load(pair, runtime="torch", device="cpu").name == "MelBandRoformer"
+    with pytest.raises(ModelError, match=r"name both files: -m WEIGHTS\+config_vocals_kj\.yaml"):
         load(str(told), device="cpu")
+    with pytest.raises(ModelError, match=r"cannot be read"):
+        load(f"{path}+gone.yaml", device="cpu")
+
+
+def test_the_settings_that_are_named_are_those_that_are_used(tmp_path: Path) -> None:
+    path = theirs.saved(tmp_path, theirs.band_split(), theirs.settings())
+    other = tmp_path / f"config_{path.stem}.yaml"
+    other.write_text(theirs.settings("[Dry, Wet]", "Dry"), "utf-8")
+    assert load(str(other), runtime="torch", device="cpu").members[0].separator.spec.stems == ("dry", "wet")
+
+
+def test_settings_are_found_by_the_table_of_ultimate_vocal_remover(tmp_path: Path) -> None:
+    path = theirs.saved(tmp_path, theirs.band_split(), theirs.settings())
+    there = tmp_path / "model_data" / "mdx_c_configs" / "config_of_many.yaml"
+    there.parent.mkdir(parents=True)
+    path.with_suffix(".yaml").rename(there)
+    assert settings_of(path) is None
+    table = {known_as(path): {"config_yaml": "config_of_many.yaml", "is_roformer": True}}
+    (tmp_path / "model_data" / "model_data.json").write_text(json.dumps(table), "utf-8")
+    assert settings_of(path) == there
+    table[known_as(path)]["config_yaml"] = "../../config_of_many.yaml"
+    (tmp_path / "model_data" / "model_data.json").write_text(json.dumps(table), "utf-8")
+    assert settings_of(path) is None
+
+
+def test_a_bag_of_such_nets_is_one_more_model(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        theirs.saved(tmp_path, theirs.band_split(), theirs.settings(), name)
+    (tmp_path / "bag.yaml").write_text("models: [one, two]\n", "utf-8")
+    assert len(load(str(tmp_path / "bag.yaml"), runtime="torch", device="cpu").members) == 2
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_settings_are_read_as_editors_save_them(encoding: str, tmp_path: Path) -> None:
+    path = written(tmp_path, "")
+    path.write_text(theirs.settings(), encoding)
+    assert is_settings(path)
+    assert read_settings(path).stems == ("vocals", "other")
 
 
 def test_those_of_other_programs_are_found_where_they_lie(tmp_path: Path) -> None:
     path = theirs.saved(tmp_path, theirs.band_split(), theirs.settings())
     (tmp_path / "else.ckpt").touch()
-    assert list(roformers([tmp_path])) == [path]
+    assert list(community([tmp_path, tmp_path])) == [path]
 
 
 def test_weights_without_settings_say_what_to_do(tmp_path: Path) -> None:
     path = theirs.saved(tmp_path, theirs.band_split(), theirs.settings())
     path.with_suffix(".yaml").unlink()
-    with pytest.raises(ModelError, match=r"put the \.yaml that belongs to it beside it"):
+    with pytest.raises(ModelError, match=r"put it beside the weights under the same name"):
         load(str(path), device="cpu")
 
 
@@ -151,7 +202,7 @@ def test_other_settings_are_another_model(tmp_path: Path) -> None:
     assert load(str(path), runtime="torch", device="cpu").identity != first
 
 
-def test_a_graph_that_was_made_once_needs_the_weights_no_more(tmp_path: Path) -> None:
+def test_a_graph_is_made_once(tmp_path: Path) -> None:
     path = theirs.saved(tmp_path, theirs.band_split(), theirs.settings())
     load(str(path), runtime="onnx", device="cpu")
     (graph,) = (tmp_path / "home" / "graphs").iterdir()
@@ -190,6 +241,11 @@ def _other(name: str, *shape: int) -> Any:
         (_other("band_split.to_features.0.0.gamma", 12), "bands of 1026 frequencies"),
         (_other("layers.1.0.layers.0.0.rotary_embed.freqs", 4), "turns its tokens by other angles"),
         (_other("layers.0.0.layers.0.0.to_gates.weight", 0, 16), "make no net"),
+        (_other("layers.0.0.layers.0.0.to_gates.weight", 1, 16384), "other angles"),
+        (_other("layers.1.0.layers.0.0.to_qkv.weight", 0, 16), "wrong shape"),
+        (_other("layers.0.0.layers.0.0.to_qkv.weight", 27, 16), "make no net"),
+        (lambda state: state.update({f"layers.{n}.0.x": torch.ones(1) for n in range(500)}), "at most 128"),
+        (_other("layers.1.0.layers.0.0.rotary_embed.freqs", 4, 0), "turns its tokens by other angles"),
         (_other("layers.1.1.layers.0.1.net.1.weight", 9, 9), "wrong shape"),
     ],
 )  # fmt: skip

@@ -51,7 +51,8 @@ def list_models() -> None:
     console.print(
         "SDR in dB as published by the authors (MUSDB18-HQ unless `models info` says otherwise), not measured here.\n"
         "† was trained on the test set of MUSDB18, so its figures on that say nothing.\n"
-        "AudioSep, which answers words alone, is not fetched by unbraid: see `unbraid models info audiosep`."
+        "AudioSep, which answers words alone, is not fetched by unbraid: see `unbraid models info audiosep`.\n"
+        "RoFormers, MDX23C, SCNet and MDX-Net go by the paths of their files; `unbraid models find` looks for some."
     )
 
 
@@ -104,17 +105,18 @@ def find_models(
 ) -> None:
     """Take weights that other programs left on this computer, after a look at their checksum."""
     from unbraid.home import home
-    from unbraid.zoo.find import roformers, search, take, usual_folders
+    from unbraid.zoo.find import community, search, take, usual_folders
 
     places = [*(folders or []), *usual_folders()]
     count = 0
     for found in search(places):
         count += 1
         typer.echo(f"{found.path} -> {take(found, home())}  ({', '.join(found.models)})")
+    for path in community(places):
+        count += 1
+        typer.echo(f"{path}  goes by its path: -m {shlex.quote(str(path))}")
     if not count:
-        typer.echo("found nothing that is in the catalogue")
-    for path in roformers(places):
-        typer.echo(f"{path}  has its settings beside it; use it by its path: -m {shlex.quote(str(path))}")
+        typer.echo("found nothing that unbraid knows")
 
 
 def _tell(lines: dict[str, str]) -> None:

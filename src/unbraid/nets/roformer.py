@@ -37,7 +37,9 @@ class RoformerConfig:
     bands: frequencies in each, or mel_bands: how many of those there are. width: of a token, depth: pairs of
     Transformers, time_depth and freq_depth: layers in each. heads, head_width, hidden: of a layer. mask_hidden,
     mask_layers: of the MLP from a token to a band's mask. norm_each: a norm behind every Transformer, instead of one
-    behind all of them.
+    behind all of them. zero_dc: the stems that have masks have nothing at 0 Hz, whatever these say.
+
+    A net of one channel hears both of a stereo song, each alone.
     """
 
     stems: tuple[str, ...] = ("vocals", "other")
@@ -59,6 +61,7 @@ class RoformerConfig:
     mask_hidden: int = 2048
     mask_layers: int = 2
     norm_each: bool = False
+    zero_dc: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "stems", tuple(self.stems))  # JSON has lists only
@@ -115,7 +118,7 @@ class Roformer(nn.Module):
         return Spec(
             name,
             config.rate,
-            config.audio_channels,
+            max(2, config.audio_channels),
             config.stems,
             config.segment,
             fixed_length=True,
@@ -136,12 +139,18 @@ class Roformer(nn.Module):
 
     def core(self, stft: Tensor) -> Tensor:
         """``stft[batch, channel, 2, freq, frame] -> [batch, stem, channel, 2, freq, frame]``: the spectra."""
-        heard = stft.permute(0, 4, 3, 1, 2)  # batch, frame, freq, channel, part
+        config = self.config
+        rows = stft.reshape(-1, config.audio_channels, *stft.shape[2:])
+        heard = rows.permute(0, 4, 3, 1, 2)  # row, frame, freq, channel, part
         tokens = self._tokens(heard)
         answers = [_times(heard, self._mask(masks, tokens)) for masks in self.masks]
-        if self.config.complement:
+        if config.zero_dc:
+            answers = [F.pad(answer[:, :, 1:], (0, 0, 0, 0, 1, 0)) for answer in answers]
+        if config.complement:
             answers.append(heard - sum(answers))
-        return torch.stack(answers, 1).permute(0, 1, 4, 5, 3, 2)
+        spectra = torch.stack(answers, 1).permute(0, 1, 4, 5, 3, 2)  # row, stem, channel, part, freq, frame
+        apart = spectra.reshape(len(stft), -1, *spectra.shape[1:]).transpose(1, 2)
+        return apart.reshape(len(stft), len(config.stems), *stft.shape[1:])
 
     def _tokens(self, heard: Tensor) -> Tensor:
         """``heard[batch, frame, freq, channel, part] -> [batch, frame, band, width]``."""

@@ -111,6 +111,17 @@ def whole_length(length: int, hop: int) -> int:
     return hop * (hops + 1 - hops % 2)
 
 
+def bands_of(freqs: int, shares: tuple[float, ...]) -> tuple[int, int, int]:
+    """How many of ``freqs`` frequencies the low, the middle and the high band have."""
+    low, middle = ceil(freqs * shares[0]), ceil(freqs * (shares[0] + shares[1]))
+    return low, middle - low, freqs - middle
+
+
+def missing(size: int, kernel: int, stride: int) -> int:
+    """By how many zeros a band of ``size`` frequencies grows before its convolution."""
+    return kernel - 1 if stride == 1 else -size % stride
+
+
 Sizes = list[tuple[int, int]]
 """Of each band: how many frequencies went in, and how many came out."""
 
@@ -148,18 +159,14 @@ class Squeeze(nn.Module):
 
     def forward(self, x: Tensor) -> list[tuple[Tensor, int]]:
         """Each band, and how many frequencies it had before."""
-        config, freqs = (
-            self.config,
-            int(x.shape[2]),
-        )  # a plain number in traces, too, whose products are rounded otherwise
-        low, middle = ceil(freqs * config.shares[0]), ceil(freqs * (config.shares[0] + config.shares[1]))
-        answers = []
-        bands = ((0, low), (low, middle), (middle, freqs))
-        for conv, kernel, stride, (start, stop) in zip(self.convs, config.kernels, config.strides, bands, strict=True):
-            size = stop - start
-            missing = kernel - 1 if stride == 1 else -size % stride
-            padded = F.pad(x[:, :, start:stop], (0, 0, missing // 2, missing - missing // 2))
+        config, start, answers = self.config, 0, []
+        # A plain number in traces, too, whose products are rounded otherwise.
+        sizes = bands_of(int(x.shape[2]), config.shares)
+        for conv, kernel, stride, size in zip(self.convs, config.kernels, config.strides, sizes, strict=True):
+            more = missing(size, kernel, stride)
+            padded = F.pad(x[:, :, start : start + size], (0, 0, more // 2, more - more // 2))
             answers.append((conv(padded), size))
+            start += size
         return answers
 
 

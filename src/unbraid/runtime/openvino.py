@@ -13,8 +13,8 @@ from unbraid.runtime.graph import Backend, GraphSeparator
 from unbraid.runtime.words import Words, once_asked, words_facts
 from unbraid.signal import Samples
 
-OUTPUTS = frozenset({"wave", "spectrum", "mask", "tokens", "presence", "output"})
-"""What the outputs of our graphs are called, and of MDX-Net's the last."""
+OUTPUTS = frozenset({"wave", "spectrum", "mask", "tokens", "presence"})
+"""What the outputs of our graphs are called."""
 
 
 def load(facts: GraphFacts, threads: int = 1, streams: int = 1) -> GraphSeparator:
@@ -55,9 +55,13 @@ def _backend(facts: GraphFacts, data: bytes, threads: int, streams: int) -> Back
     try:
         compiled = core.compile_model(core.read_model(data, b""), "CPU", options)
     except RuntimeError as error:
-        raise ModelError(f"{facts.graph}: OpenVINO cannot read this graph ({str(error)[:200]})") from error
+        raise ModelError(
+            f"{facts.graph}: OpenVINO cannot read this graph ({' '.join(str(error).split())[:200]})"
+        ) from error
     # An output may have further names, of the graph's inner values, and they come in no order.
     names = [(output, output.get_names() & OUTPUTS) for output in compiled.outputs]
+    if facts.packed is not None:
+        names = [(output, {output.get_any_name()}) for output in compiled.outputs]
     local = threading.local()
 
     def run(inputs: Mapping[str, Samples]) -> Mapping[str, Samples]:

@@ -28,7 +28,7 @@ class Packed:
     gain: float = 1.0
 
     def around(self, run: _Run) -> _Run:
-        """``run``, which takes ``input`` and gives ``output``, as one that takes ``stft`` and gives ``spectrum``."""
+        """``run``, which takes ``input`` and gives one output, as one that takes ``stft`` and gives ``spectrum``."""
 
         def unpacked(inputs: Mapping[str, Samples]) -> Mapping[str, Samples]:
             stft = inputs["stft"]  # batch, channel, part, freq, frame
@@ -36,8 +36,9 @@ class Packed:
             heard = low.reshape(len(stft), -1, *low.shape[3:]).copy()
             heard[:, :, :_SILENT] = 0
             spectrum = np.zeros((len(stft), 2, *stft.shape[1:]), np.float32)
-            answer = run({"input": heard}).get("output")
-            if answer is None or answer.shape != heard.shape:
+            answers = list(run({"input": heard}).values())
+            answer = np.asarray(answers[0]) if len(answers) == 1 else None
+            if answer is None or answer.shape != heard.shape or answer.dtype.kind != "f":
                 raise ModelError("the graph does not answer as one of MDX-Net does: an output like its input")
             np.multiply(answer.reshape(low.shape), np.float32(self.gain), out=spectrum[:, 0, ..., : self.freqs, :])
             np.subtract(stft, spectrum[:, 0], out=spectrum[:, 1])

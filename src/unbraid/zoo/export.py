@@ -12,6 +12,7 @@ import json
 import os
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -151,8 +152,9 @@ def _write(folder: Path, facts: dict[str, Any], trace: Callable[[Path], None]) -
     except OSError as error:
         raise OutputError(f"{folder}: the graph cannot be written ({error.strerror or error})") from error
     finally:
-        partial_graph.unlink(missing_ok=True)
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # where a folder could not be made there is nothing to remove
+            partial_graph.unlink(missing_ok=True)
+            partial.unlink(missing_ok=True)
     return path
 
 

@@ -1,6 +1,6 @@
 """Weights that other programs left on this computer: found by name, taken after the checksum.
 
-RoFormers, of which no catalogue knows a checksum, are named where they lie.
+Models of the community, of which no catalogue knows a checksum, are named where they lie.
 
 Looked into are the folders where torch hub (demucs), the Hugging Face cache (demucs 4.1), Ultimate Vocal Remover and
 audio-separator keep theirs, and any that the caller adds.
@@ -14,9 +14,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from unbraid.errors import OutputError
+from unbraid.errors import ModelError, OutputError
 from unbraid.zoo.catalogue import Address, Weights, entries
 from unbraid.zoo.fetch import folder_in, matches
+from unbraid.zoo.mdx_net import is_mdx
 from unbraid.zoo.settings import SUFFIXES, settings_of
 
 _DEEPEST = 4
@@ -61,11 +62,21 @@ def search(folders: Sequence[Path] | None = None) -> Iterator[Found]:
                 yield Found(path, weights, address, models)
 
 
-def roformers(folders: Sequence[Path] | None = None) -> Iterator[Path]:
-    """Weights in ``folders`` (default: the usual ones) whose settings lie beside them; models that go by their path."""
+def community(folders: Sequence[Path] | None = None) -> Iterator[Path]:
+    """RoFormers, MDX23C nets, SCNets and MDX-Net graphs in ``folders`` (default: the usual ones).
+
+    Those whose settings are there too; tables and settings that cannot be read are passed over.
+    """
+    seen: set[Path] = set()
     for folder in usual_folders() if folders is None else folders:
         for path in _walk(folder):
-            if path.suffix in SUFFIXES and settings_of(path) is not None:
+            try:
+                known = path.suffix in SUFFIXES and settings_of(path) is not None
+                known = known or (path.suffix == ".onnx" and is_mdx(path))
+            except ModelError:
+                continue
+            if known and path.resolve() not in seen:
+                seen.add(path.resolve())
                 yield path
 
 

@@ -17,7 +17,7 @@ from unbraid.zoo.bag import Bag, read_bag
 from unbraid.zoo.checkpoint import SUFFIXES, Checkpoint, Device, load_bag, needed
 from unbraid.zoo.fetch import OnBytes, fetch_weights
 from unbraid.zoo.mdx_net import mdx_facts
-from unbraid.zoo.settings import is_settings, settings_of, weights_of
+from unbraid.zoo.settings import paired, settings_of
 
 if TYPE_CHECKING:
     from unbraid.runtime.torch_clap import ClapEncoder
@@ -57,18 +57,17 @@ def load(
     """
     if model == bundled.NAME:
         return _graph(bundled.facts_path(), runtime, device)
-    path = Path(model)
+    path, settings = paired(model)
     if path.suffix in (".onnx", ".json"):
-        return _graph(path.with_suffix(".json"), runtime, device)
-    if path.suffix in (".yaml", ".yml") and is_settings(path):
-        path = weights_of(path)
+        return _graph(path, runtime, device)
     if path.suffix == ".yaml":
         bag = read_bag(path)
-        files = {order: Checkpoint(_beside(path, name), bag.segment_s) for order, name in enumerate(bag.models)}
+        members = [_beside(path, name) for name in bag.models]
+        files = {order: Checkpoint(file, bag.segment_s, settings_of(file)) for order, file in enumerate(members)}
         return _bag(path.stem, files, bag, runtime, device)
     if path.suffix in SUFFIXES:
         name = _name(path)
-        return _bag(name, {0: Checkpoint(path, settings=settings_of(path))}, Bag((name,)), runtime, device)
+        return _bag(name, {0: Checkpoint(path, settings=settings)}, Bag((name,)), runtime, device)
     entry = catalogue.find(model)
     orders = needed(entry.bag, entry.stems, wanted)
     try:
@@ -92,8 +91,10 @@ def _name(path: Path) -> str:
 def _graph(path: Path, runtime: Runtime, device: Device) -> Loaded:
     if device not in ("auto", "cpu"):
         raise UsageError(f"{path.stem} is a graph, which runs on the CPU; use --device auto or cpu")
-    graph = path.with_suffix(".onnx")
-    facts = mdx_facts(graph) if graph.is_file() and not path.exists() else read_facts(path)
+    facts_path = path.with_suffix(".json")
+    if path.suffix == ".onnx" and not path.exists():
+        raise ModelError(f"{path}: there is no such file")
+    facts = read_facts(facts_path) if path.suffix == ".json" or facts_path.exists() else mdx_facts(path)
     separator, used = run_graph(facts, runtime)
     member = Member(separator, (1.0,) * len(facts.spec.stems))
     return Loaded(facts.spec.name, (member,), facts.sha256, used, facts.card)

@@ -1,4 +1,4 @@
-"""The settings that lie beside the weights of RoFormers and MDX23C nets: the YAML of their training.
+"""The settings that lie beside the weights of RoFormers, MDX23C nets and SCNets: the YAML of their training.
 
 Read with PyYAML's safe loader, which makes plain values only; what such files mark as Python's tuples are lists. Names
 for values (aliases) are refused, so that no small file can mean a large one.
@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from unbraid.errors import MissingExtra, ModelError
+from unbraid.zoo.guard_names import shown
+from unbraid.zoo.uvr_table import rows
 
+_YAML = (".yaml", ".yml")
 SUFFIXES = (".ckpt", ".pt", ".th", ".safetensors")
 """Of weights that have such settings."""
 
@@ -25,11 +28,23 @@ _CONFIGS = Path("model_data") / "mdx_c_configs"
 class Part(dict[str, Any]):
     """One part of such a file."""
 
-    def size(self, key: str, usual: int, most: int) -> int:
-        """A whole number from 1 to ``most``. Raises ModelError, as a sentence that begins with the file's name."""
+    def size(self, key: str, usual: int | None, most: int) -> int:
+        """A whole number from 1 to ``most``; without a usual one it must be told.
+
+        Raises ModelError, as a sentence that begins with the file's name.
+        """
         value = self.get(key, usual)
+        if value is None:
+            raise ModelError(f"has settings without {key}")
         if type(value) is not int or not 0 < value <= most:
-            raise ModelError(f"has {key} = {str(value)[:40]}; it must be a whole number from 1 to {most}")
+            raise ModelError(f"has settings with {key} = {shown(value)}; it must be a whole number from 1 to {most}")
+        return value
+
+    def flag(self, key: str, usual: bool) -> bool:
+        """Yes or no. Raises as :meth:`size`."""
+        value = self.get(key, usual)
+        if type(value) is not bool:
+            raise ModelError(f"has settings with {key} = {shown(value)}; it must be true or false")
         return value
 
 
@@ -37,13 +52,15 @@ class Part(dict[str, Any]):
 class Settings:
     """stems: what the net gives, in order; complement: whether the last is what the one before leaves of the mix.
 
-    rate (Hz): of the audio; segment (samples): of a piece. audio, model: all that these parts of the file say.
+    rate (Hz): of the audio; segment (samples): of a piece; normalized: whether the net wants a song's mean removed and
+    its deviation set to one. audio, model: all that these parts of the file say.
     """
 
     stems: tuple[str, ...]
     complement: bool
     rate: int
     segment: int
+    normalized: bool
     audio: Part
     model: Part
 
@@ -52,40 +69,49 @@ def is_settings(path: Path) -> bool:
     """Whether a ``.yaml`` file is one of these: it has a part called ``model`` at its left edge, and one ``audio``."""
     try:
         with path.open("rb") as file:
-            data = file.read(_LARGEST)
-    except OSError:
+            text = _text(file.read(_LARGEST))
+    except (OSError, UnicodeDecodeError):
         return False
-    return {b"model", b"audio"} <= set(re.findall(rb"^(\w+)[ \t]*:(?:\s|$)", data, re.MULTILINE))
+    return {"model", "audio"} <= set(re.findall(r"^(\w+)[ \t]*:(?:\s|$)", text, re.MULTILINE))
+
+
+def paired(model: str) -> tuple[Path, Path | None]:
+    """The weights that ``model`` names, and the file of their settings, if there is one.
+
+    It is the path of the weights, beside which the settings lie under the same name or that which Ultimate Vocal
+    Remover knows; the path of the settings; or both with a plus between them. Raises ModelError if the weights of
+    settings cannot be told.
+    """
+    path = Path(model)
+    if path.suffix in _YAML and is_settings(path):
+        return _weights_of(path), path
+    first, plus, second = model.rpartition("+")
+    if plus and not path.exists() and Path(second).suffix in _YAML:
+        weights, settings = Path(first), Path(second)
+        return weights, settings if settings.exists() else weights.parent / second
+    return path, settings_of(path) if path.suffix in SUFFIXES else None
 
 
 def settings_of(weights: Path) -> Path | None:
-    """The file with the settings of ``weights``: beside it, or where Ultimate Vocal Remover puts it, by its name.
-
-    Some are published under two names that have nothing in common; those belong together if they lie alone.
-    """
+    """The file with the settings of ``weights``: beside it, or where Ultimate Vocal Remover puts it."""
     stem = weights.name.removesuffix(weights.suffix)
-    names = (f"{stem}.yaml", f"{stem}.yml", f"{stem}_config.yaml", f"config_{stem}.yaml")
+    names = [f"{stem}.yaml", f"{stem}.yml", f"{stem}_config.yaml", f"config_{stem}.yaml"]
+    if weights.is_file():
+        told = (row.get("config_yaml") for _, row in rows(weights))
+        names += [name for name in told if isinstance(name, str) and Path(name).name == name]
     places = (weights.parent / folder / name for folder in (Path(), _CONFIGS) for name in names)
-    named = next((place for place in places if place.is_file() and is_settings(place)), None)
-    return named or (_alone(weights.parent) or (None, None))[1]
+    return next((place for place in places if place.is_file() and is_settings(place)), None)
 
 
-def weights_of(settings: Path) -> Path:
-    """The weights that lie beside ``settings``. Raises ModelError if it cannot be told which they are."""
+def _weights_of(settings: Path) -> Path:
     stem = settings.stem.removesuffix("_config").removeprefix("config_")
     found = [place for suffix in SUFFIXES if (place := settings.with_name(stem + suffix)).is_file()]
-    alone = _alone(settings.parent)
-    if len(found) != 1 and alone is None:
-        raise ModelError(f"{settings}: {len(found)} files of weights called {stem} lie beside it; one is needed")
-    return found[0] if alone is None else alone[0]
-
-
-def _alone(folder: Path) -> tuple[Path, Path] | None:
-    """The weights and the settings of a folder, if it has one of each."""
-    files = sorted(folder.iterdir()) if folder.is_dir() else []
-    weights = [file for file in files if file.suffix in SUFFIXES]
-    settings = [file for file in files if file.suffix in (".yaml", ".yml") and is_settings(file)]
-    return (weights[0], settings[0]) if len(weights) == len(settings) == 1 else None
+    if len(found) != 1:
+        raise ModelError(
+            f"{settings}: these are settings, and {len(found)} files of weights called {stem} lie beside them; name "
+            f"both files: -m WEIGHTS+{settings.name}"
+        )
+    return found[0]
 
 
 def read_settings(path: Path) -> Settings:
@@ -106,27 +132,33 @@ def _parsed(data: bytes) -> dict[str, Any]:
     try:
         import yaml
     except ImportError as error:
-        raise MissingExtra("the settings of a RoFormer are YAML, pip install 'unbraid[torch]'") from error
+        raise MissingExtra("the settings of this model are YAML, pip install 'unbraid[torch]'") from error
 
     class Loader(yaml.SafeLoader):  # type: ignore[misc]  # it has no types
         """Plain values; tuples are lists."""
 
     Loader.add_constructor("tag:yaml.org,2002:python/tuple", lambda loader, node: loader.construct_sequence(node))
     try:
-        text = data.decode("utf-8")
+        text = _text(data)
         if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
             raise ModelError("uses aliases, which no such file needs")
         value = yaml.load(text, Loader)  # a safe loader, as above
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError, LookupError, AttributeError) as error:
+        # The last three are what PyYAML raises for values that are not of the kind that they are marked with.
         raise ModelError(f"is not YAML that can be read ({' '.join(str(error).split())[:200]})") from error
     if not isinstance(value, dict):
         raise ModelError("has no settings")
     return value
 
 
+def _text(data: bytes) -> str:
+    """As editors save it: UTF-8, or UTF-16 with its mark in front."""
+    return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+
+
 def _settings(value: dict[str, Any]) -> Settings:
     audio, model, training = (_part(value, name) for name in ("audio", "model", "training"))
-    piece = Part({**audio, **_part(value, "inference", {})})
+    use = _part(value, "inference", {})
     named = _names(training.get("instruments"))
     target = training.get("target_instrument")
     stems, complement = named, False
@@ -139,11 +171,12 @@ def _settings(value: dict[str, Any]) -> Settings:
         complement = len(others) == 1
         stems = (wanted, *others) if complement else (wanted,)
     rate = audio.size("sample_rate", 44_100, 768_000)
-    return Settings(stems, complement, rate, piece.size("chunk_size", 352_800, _LONGEST_S * rate), audio, model)
+    segment = Part({**audio, **use}).size("chunk_size", None, _LONGEST_S * rate)
+    return Settings(stems, complement, rate, segment, use.flag("normalize", False), audio, model)
 
 
 def _part(value: dict[str, Any], name: str, usual: dict[str, Any] | None = None) -> Part:
-    part = value.get(name, usual)
+    part = usual if value.get(name) is None else value[name]
     if not isinstance(part, dict):
         raise ModelError(f"has no part called {name}")
     return Part(part)
@@ -153,7 +186,7 @@ def _names(value: object) -> tuple[str, ...]:
     """Names of stems as file names have them: small letters, digits and _."""
     plain = isinstance(value, (list, tuple)) and 0 < len(value) <= 32 and all(isinstance(each, str) for each in value)
     if not plain:
-        raise ModelError("has no list of instruments")
+        raise ModelError(f"has no list of names as instruments ({shown(value)})")
     assert isinstance(value, (list, tuple))
     names = tuple(re.sub(r"[^a-z0-9]+", "_", each.lower()).strip("_")[:39] for each in value)
     if not all(names) or len(set(names)) != len(names):

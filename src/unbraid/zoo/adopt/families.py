@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from unbraid.errors import ModelError
 from unbraid.spec import Spec
 from unbraid.zoo.adopt import audiosep, demucs, mdx23c, own, roformer, scnet
 from unbraid.zoo.guard import Package
 from unbraid.zoo.settings import Settings, read_settings
+
+_WITH_SETTINGS: tuple[tuple[str, Any, Callable[[Package], bool]], ...] = (
+    ("a RoFormer", roformer, roformer.is_roformer),
+    ("an MDX23C net", mdx23c, mdx23c.is_mdx23c),
+    ("an SCNet", scnet, scnet.is_scnet),
+)
 
 
 def net_of(
@@ -23,14 +32,18 @@ def net_of(
         return own.build(package, name)
     if audiosep.is_audiosep(package):
         return audiosep.build(package, name)
-    if roformer.is_roformer(package):
-        return roformer.build(package, name, _read(settings))
-    if mdx23c.is_mdx23c(package):
-        return mdx23c.build(package, name, _read(settings))
-    if scnet.is_scnet(package):
-        return scnet.build(package, name, _read(settings))
+    for kind, family, is_one in _WITH_SETTINGS:
+        if is_one(package):
+            told = _read(name, kind, settings)
+            net, spec = family.build(package, name, told)
+            return net, replace(spec, normalize="track") if told.normalized else spec
     return demucs.build(package, name, segment_s)
 
 
-def _read(settings: Path | None) -> Settings | None:
-    return None if settings is None else read_settings(settings)
+def _read(name: str, kind: str, settings: Path | None) -> Settings:
+    if settings is None:
+        raise ModelError(
+            f"{name}: is {kind}, whose settings are in a .yaml of its own: put it beside the weights under the same "
+            "name, or name both files: -m WEIGHTS+SETTINGS.yaml"
+        )
+    return read_settings(settings)

@@ -18,6 +18,7 @@ from unbraid.zoo.settings import Settings
 
 _FIRST = "encoder_blocks.0.tfc_tdf.blocks.0.tfc1.2.weight"
 _NORMS = {"InstanceNorm": "instance", "BatchNorm": "batch", None: "none"}
+_MOST_FRAMES = 1 << 13
 _ACTIVATIONS: dict[str, Literal["gelu", "relu", "elu"]] = {
     "gelu": "gelu",
     "relu": "relu",
@@ -31,14 +32,9 @@ def is_mdx23c(package: Package) -> bool:
     return _FIRST in package.state
 
 
-def build(package: Package, name: str, settings: Settings | None) -> tuple[MDX23C, Spec]:
+def build(package: Package, name: str, settings: Settings) -> tuple[MDX23C, Spec]:
     """The net in ``package``, ready to be run, and its facts under ``name``. Raises ModelError, in one line."""
     try:
-        if settings is None:
-            raise ModelError(
-                "is an MDX23C net, whose settings are in a file of its own: put the .yaml that belongs to it beside "
-                "it, under the same name"
-            )
         config = _config(settings)
         try:
             with without_memory():
@@ -53,29 +49,33 @@ def build(package: Package, name: str, settings: Settings | None) -> tuple[MDX23
 
 def _config(settings: Settings) -> MDX23CConfig:
     audio, model = settings.audio, settings.model
-    n_fft, hop = audio.size("n_fft", 8192, 1 << 16), audio.size("hop_length", 1024, 1 << 15)
+    n_fft, hop = audio.size("n_fft", None, 1 << 16), audio.size("hop_length", None, 1 << 15)
     frames = settings.segment // hop + 1
     norm, groups = _norm(model.get("norm"))
     activation = _ACTIVATIONS.get(str(model.get("act", "gelu")))
     if activation is None:
-        raise ModelError(f"has settings with act = {str(model.get('act'))[:40]}; known are gelu, relu and elu1")
+        raise ModelError(f"has settings with act = {shown(model.get('act'))}; known are gelu, relu and elu1")
     scale = model.get("scale", (2, 2))
     plain = isinstance(scale, (list, tuple)) and len(scale) == 2 and all(type(by) is int and 0 < by < 9 for by in scale)
     if not plain:
-        raise ModelError(f"has settings with scale = {str(scale)[:40]}; it must be two small whole numbers")
-    freqs, subbands = audio.size("dim_f", 4096, 1 << 15), model.size("num_subbands", 4, 64)
-    scales = model.size("num_scales", 5, 10)
-    halved = frames % scale[0] ** scales == 0 and freqs % (subbands * scale[1] ** scales) == 0
-    if not halved or freqs > n_fft // 2 + 1 or 2 * hop > n_fft:
+        raise ModelError(f"has settings with scale = {shown(scale)}; it must be two small whole numbers")
+    freqs, subbands = audio.size("dim_f", None, 1 << 15), model.size("num_subbands", None, 64)
+    scales = model.size("num_scales", None, 10)
+    coarsest = subbands * scale[1] ** scales
+    bottleneck = model.size("bottleneck_factor", None, 256)
+    fits = frames % scale[0] ** scales == 0 and freqs % coarsest == 0 and freqs // coarsest >= bottleneck
+    fits = fits and frames // scale[0] ** scales * (freqs // coarsest) > 1  # a norm of one number is none
+    fits = fits and n_fft % 2 == 0 and freqs <= n_fft // 2 + 1 and 2 * hop <= n_fft < 2 * settings.segment
+    if not fits or frames > _MOST_FRAMES:
         raise ModelError(
             f"has settings that do not fit each other: {frames} frames of {freqs} frequencies in {subbands} sub-bands, "
-            f"of an STFT of {n_fft} samples, for {scales} levels"
+            f"of an STFT of {n_fft} samples, for {scales} levels and a bottleneck of {bottleneck}"
         )
     return MDX23CConfig(
         stems=settings.stems,
         complement=settings.complement,
         rate=settings.rate,
-        audio_channels=audio.size("num_channels", 2, 2),
+        audio_channels=audio.size("num_channels", None, 2),
         n_fft=n_fft,
         hop=hop,
         freqs=freqs,
@@ -83,10 +83,10 @@ def _config(settings: Settings) -> MDX23CConfig:
         frames=frames,
         scales=scales,
         scale=tuple(scale),
-        blocks=model.size("num_blocks_per_scale", 2, 16),
-        channels=model.size("num_channels", 128, 4096),
-        growth=model.size("growth", 128, 4096),
-        bottleneck=model.size("bottleneck_factor", 4, 256),
+        blocks=model.size("num_blocks_per_scale", None, 16),
+        channels=model.size("num_channels", None, 4096),
+        growth=model.size("growth", None, 4096),
+        bottleneck=bottleneck,
         norm=norm,
         groups=groups,
         activation=activation,
@@ -98,5 +98,5 @@ def _norm(told: Any) -> tuple[Any, int]:
     if grouped is not None and int(grouped[1]) > 0:
         return "group", int(grouped[1])
     if not isinstance(told, str | None) or told not in _NORMS:
-        raise ModelError(f"has settings with norm = {str(told)[:40]}, which is not known here")
+        raise ModelError(f"has settings with norm = {shown(told)}, which is not known here")
     return _NORMS[told], 1

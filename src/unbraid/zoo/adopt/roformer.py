@@ -15,14 +15,16 @@ from unbraid.errors import ModelError
 from unbraid.nets.blocks.rotary_attention import angles
 from unbraid.nets.roformer import Roformer, RoformerConfig
 from unbraid.spec import Spec
-from unbraid.zoo.adopt.weights import State, count, load_strictly, refuse, shape, without_memory
+from unbraid.zoo.adopt.weights import State, check_strictly, count, load_strictly, refuse, shape, without_memory
 from unbraid.zoo.guard import Package
 from unbraid.zoo.settings import Settings
 
 _FIRST = "band_split.to_features.0.0.gamma"
 _TURNS = re.compile(r"layers\.\d+\.[012]\.layers\.\d+\.0\.rotary_embed\.freqs")
 _LARGEST = 1 << 14
-_MOST_BANDS = 1 << 10
+_MOST_BANDS = 256
+_MOST_FRAMES = 1 << 13
+_DEEPEST = 128
 
 _WAY = {"time": 0, "freq": 1}
 _ATTENTION = {"norm.gamma": "norm.gamma", "qkv.weight": "to_qkv.weight", "out.weight": "to_out.0.weight"}
@@ -35,15 +37,10 @@ def is_roformer(package: Package) -> bool:
     return _FIRST in package.state
 
 
-def build(package: Package, name: str, settings: Settings | None) -> tuple[Roformer, Spec]:
+def build(package: Package, name: str, settings: Settings) -> tuple[Roformer, Spec]:
     """The net in ``package``, ready to be run, and its facts under ``name``. Raises ModelError, in one line."""
     state = package.state
     try:
-        if settings is None:
-            raise ModelError(
-                "is a RoFormer, whose settings are in a file of its own: put the .yaml that belongs to it beside it, "
-                "under the same name"
-            )
         config = _config(state, settings, *_transform(settings))
         _check_turns(state, config)
         with without_memory():
@@ -52,9 +49,11 @@ def build(package: Package, name: str, settings: Settings | None) -> tuple[Rofor
         used = {theirs_of(ours, first): ours for ours in net.state_dict()}
         refuse("holds, beyond what a RoFormer has,", {key for key in state.keys() - used if not _TURNS.fullmatch(key)})
         refuse("lacks", used.keys() - state.keys())
+        renamed = {ours: state[theirs] for theirs, ours in used.items()}
+        check_strictly(net, renamed)
         # With memory, whose size is now known to be that of the file: where bands lie is not in it.
         net = Roformer(config)
-        load_strictly(net, {ours: state[theirs] for theirs, ours in used.items()})
+        load_strictly(net, renamed)
         return net, net.spec(name)
     except ModelError as error:
         raise ModelError(f"{name}: refused: the checkpoint {error}") from error
@@ -85,16 +84,19 @@ def theirs_of(ours: str, first: int = 0) -> str:
 def _transform(settings: Settings) -> tuple[int, int, int]:
     """Length and hop of the STFT, and how many channels it has, from the settings."""
     model = settings.model
-    n_fft = model.size("stft_n_fft", 2048, 1 << 16)
+    n_fft = model.size("stft_n_fft", 2048, 1 << 14)
     hop = model.size("stft_hop_length", 512, n_fft // 2)
     if model.size("stft_win_length", n_fft, 1 << 16) != n_fft or model.get("stft_normalized", False):
         raise ModelError("wants a window shorter than its transform or one that is normalised, which is not known here")
-    if settings.segment <= n_fft:
-        raise ModelError(f"has pieces of {settings.segment} samples, no more than a frame of its transform ({n_fft})")
+    if n_fft % 2 or settings.segment <= n_fft or settings.segment // hop > _MOST_FRAMES:
+        raise ModelError(
+            f"has pieces of {settings.segment} samples, an STFT of {n_fft} and a hop of {hop}; a piece must be longer "
+            f"than a frame, of an even number of samples, and have at most {_MOST_FRAMES} frames"
+        )
     for key in ("skip_connection", "use_pope"):
         if model.get(key, False):
             raise ModelError(f"says {key}, which is not known here")
-    return n_fft, hop, 2 if model.get("stereo", False) else 1
+    return n_fft, hop, 2 if model.flag("stereo", False) else 1
 
 
 def _config(state: State, settings: Settings, n_fft: int, hop: int, channels: int) -> RoformerConfig:
@@ -113,6 +115,19 @@ def _config(state: State, settings: Settings, n_fft: int, hop: int, channels: in
     if not each and whole != n_fft // 2 + 1:
         raise ModelError(f"has bands of {whole} frequencies in all, where an STFT of {n_fft} samples has others")
     layers = count(state, r"mask_estimators\.0\.to_freqs\.0\.0\.(\d+)\.")
+    depths = [
+        count(state, r"layers\.(\d+)\."),
+        count(state, re.escape(time) + r"\.(\d+)\."),
+        count(state, re.escape(freq) + r"\.(\d+)\."),
+    ]
+    if max(*depths, layers, stems) > _DEEPEST or depths[0] * (depths[1] + depths[2]) > _DEEPEST:
+        raise ModelError(f"has {depths} and {layers} layers and {stems} stems; at most {_DEEPEST} are believed")
+    head_width = shape(state, f"{time}.0.0.to_qkv.weight", 2)[0] // 3 // max(1, heads)
+    hidden = shape(state, f"{time}.0.1.net.1.weight", 2)[0]
+    mask_hidden = shape(state, "mask_estimators.0.to_freqs.0.0.0.weight", 2)[0]
+    sizes = (width, hidden, mask_hidden, heads, head_width)
+    if not all(0 < size <= _LARGEST for size in sizes) or head_width % 2:
+        raise ModelError(f"has layers of {', '.join(map(str, sizes))} channels, which make no net")
     config = RoformerConfig(
         stems=settings.stems,
         complement=settings.complement,
@@ -124,19 +139,17 @@ def _config(state: State, settings: Settings, n_fft: int, hop: int, channels: in
         bands=() if each else bands,
         mel_bands=len(bands) if each else 0,
         width=width,
-        depth=count(state, r"layers\.(\d+)\."),
-        time_depth=count(state, re.escape(time) + r"\.(\d+)\."),
-        freq_depth=count(state, re.escape(freq) + r"\.(\d+)\."),
+        depth=depths[0],
+        time_depth=depths[1],
+        freq_depth=depths[2],
         heads=heads,
-        head_width=shape(state, f"{time}.0.0.to_qkv.weight", 2)[0] // 3 // max(1, heads),
-        hidden=shape(state, f"{time}.0.1.net.1.weight", 2)[0],
-        mask_hidden=shape(state, "mask_estimators.0.to_freqs.0.0.0.weight", 2)[0],
+        head_width=head_width,
+        hidden=hidden,
+        mask_hidden=mask_hidden,
         mask_layers=layers,
         norm_each=each,
+        zero_dc=settings.model.flag("zero_dc", True),
     )
-    sizes = (config.width, config.hidden, config.mask_hidden, config.heads, config.head_width)
-    if not all(0 < size <= _LARGEST for size in sizes) or config.head_width % 2:
-        raise ModelError(f"has layers of {', '.join(map(str, sizes))} channels, which make no net")
     if each:
         _check_mel(config, bands)
     return config
@@ -174,5 +187,5 @@ def _check_turns(state: State, config: RoformerConfig) -> None:
     """Angles are in the file, too; trained with others, the net would have the same shapes."""
     expected = angles(config.head_width).numpy()
     for key, value in state.items():
-        if _TURNS.fullmatch(key) and (value.shape != expected.shape or np.abs(value - expected).max() > 1e-3):
+        if _TURNS.fullmatch(key) and (value.shape != expected.shape or not np.abs(value - expected).max() < 1e-3):
             raise ModelError(f"turns its tokens by other angles than those known here ({key})")

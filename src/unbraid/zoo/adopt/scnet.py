@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from unbraid.errors import ModelError
-from unbraid.nets.scnet import SCNet, SCNetConfig, whole_length
+from unbraid.nets.scnet import SCNet, SCNetConfig, bands_of, missing, whole_length
 from unbraid.spec import Spec
 from unbraid.zoo.adopt.weights import load_strictly, without_memory
 from unbraid.zoo.guard import Package
+from unbraid.zoo.guard_names import shown
 from unbraid.zoo.settings import Part, Settings
 
 _FIRST = "encoder.0.SDlayer.convs.0.weight"
+_MOST_FRAMES = 1 << 13
 _LSTM = "separation_net.dp_modules.0.lstm_layers.0.weight_ih_l0"
 
 
@@ -20,14 +23,9 @@ def is_scnet(package: Package) -> bool:
     return _FIRST in package.state
 
 
-def build(package: Package, name: str, settings: Settings | None) -> tuple[SCNet, Spec]:
+def build(package: Package, name: str, settings: Settings) -> tuple[SCNet, Spec]:
     """The net in ``package``, ready to be run, and its facts under ``name``. Raises ModelError, in one line."""
     try:
-        if settings is None:
-            raise ModelError(
-                "is an SCNet, whose settings are in a file of its own: put the .yaml that belongs to it beside it, "
-                "under the same name"
-            )
         if _LSTM not in package.state:
             raise ModelError("is a variety of SCNet without its LSTMs, which is not known here")
         config = _config(settings)
@@ -41,7 +39,7 @@ def build(package: Package, name: str, settings: Settings | None) -> tuple[SCNet
 
 def _config(settings: Settings) -> SCNetConfig:
     model = settings.model
-    n_fft = model.size("nfft", 4096, 1 << 16)
+    n_fft = model.size("nfft", 4096, 1 << 15)
     hop = model.size("hop_size", 1024, n_fft // 2)
     channels = model.size("audio_channels", 2, 2)
     widths = _numbers(model, "dims", (4, 32, 64, 128), int, 1 << 12)
@@ -59,7 +57,9 @@ def _config(settings: Settings) -> SCNetConfig:
         raise ModelError("has one target of two instruments, which no SCNet is known to have")
     fits = widths[0] == 2 * channels and 2 <= len(widths) <= 9 and compress <= min(widths[1:])
     fits = fits and len(shares) == 3 and sum(shares) < 1.001 and all(len(each) == 3 for each in sizes.values())
-    if not fits or layers % 2 or reach % 2 == 0 or settings.segment <= n_fft:
+    fits = fits and layers % 2 == 0 and reach % 2 == 1 and n_fft % 2 == 0
+    fits = fits and n_fft < settings.segment <= hop * _MOST_FRAMES
+    if not fits or not _bands_last(n_fft // 2 + 1, len(widths) - 1, shares, sizes["strides"], sizes["kernels"]):
         raise ModelError("has settings that do not fit each other")
     return SCNetConfig(
         stems=settings.stems,
@@ -68,7 +68,7 @@ def _config(settings: Settings) -> SCNetConfig:
         segment=whole_length(settings.segment, hop),
         n_fft=n_fft,
         hop=hop,
-        normalized=bool(model.get("normalized", True)),
+        normalized=model.flag("normalized", True),
         widths=widths[1:],
         shares=shares[:2],
         compress=compress,
@@ -79,9 +79,28 @@ def _config(settings: Settings) -> SCNetConfig:
     )
 
 
+def _bands_last(
+    freqs: int, levels: int, shares: Sequence[float], strides: Sequence[int], kernels: Sequence[int]
+) -> bool:
+    """Whether at every level each band has frequencies left, enough for its kernel, and can be widened again."""
+    if any(kernel < stride for kernel, stride in zip(kernels, strides, strict=True)):
+        return False
+    for _ in range(levels):
+        sizes = bands_of(freqs, (shares[0], shares[1]))
+        padded = [
+            size + missing(size, *each) for size, each in zip(sizes, zip(kernels, strides, strict=True), strict=True)
+        ]
+        if any(size < 1 or wide < kernel for size, wide, kernel in zip(sizes, padded, kernels, strict=True)):
+            return False
+        freqs = sum(
+            (wide - kernel) // stride + 1 for wide, kernel, stride in zip(padded, kernels, strides, strict=True)
+        )
+    return True
+
+
 def _numbers(part: Part, key: str, usual: tuple[Any, ...], kind: type[Any], most: int) -> tuple[Any, ...]:
     value = part.get(key, usual)
     kinds = (int, float) if kind is float else (int,)
     if not isinstance(value, (list, tuple)) or not all(type(each) in kinds and 0 < each <= most for each in value):
-        raise ModelError(f"has {key} = {str(value)[:60]}; it must be a list of numbers above 0, at most {most}")
+        raise ModelError(f"has {key} = {shown(value)}; it must be a list of numbers above 0, at most {most}")
     return tuple(value)

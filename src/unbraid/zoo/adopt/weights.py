@@ -70,6 +70,7 @@ def check_strictly(net: nn.Module, state: State) -> None:
         "has the wrong shape for",
         {f"{name} {list(state[name].shape)}" for name, value in wanted.items() if state[name].shape != value.shape},
     )
+    refuse("holds nothing under", {name for name in wanted if not state[name].size})
     refuse("holds no floating point numbers for", {name for name in floating if state[name].dtype.kind != "f"})
     refuse("holds no whole numbers for", {name for name in wanted.keys() - floating if state[name].dtype.kind != "i"})
     refuse("holds NaN or infinity in", {name for name in floating if not np.isfinite(state[name]).all()})
