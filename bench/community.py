@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 RUNTIMES = ("torch", "openvino", "onnx")
-_SETTINGS = """audio: {{chunk_size: {chunk}, sample_rate: 44100, dim_f: 4096, n_fft: 8192, hop_length: 1024}}
+_SETTINGS = """audio: {{chunk_size: {chunk}, sample_rate: 44100, {audio}}}
 model: {model}
 training: {{instruments: [{stems}], target_instrument: {target}}}
 """
@@ -69,7 +69,7 @@ def report() -> str:
 
         def run(code: str, *given: str) -> tuple[float, float]:
             command = [sys.executable, "-c", code, *given]
-            done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
             seconds, peak = map(float, done.stdout.split())
             return seconds, peak
 
@@ -83,6 +83,7 @@ def report() -> str:
             for runtime, job in jobs.items():
                 seconds, peak = run(*job)
                 rows.append(f"| {name} | {piece_s:.1f} | {runtime} | {seconds:.1f} | {peak:.0f} |")
+                print(rows[-1], file=sys.stderr, flush=True)
     return "\n".join(rows)
 
 
@@ -102,8 +103,13 @@ def _mdx23c(folder: Path) -> tuple[Path, float]:
     from unbraid.nets.mdx23c import MDX23C, MDX23CConfig
 
     net = MDX23C(MDX23CConfig())
-    told = "{act: gelu, norm: InstanceNorm}"
-    return _saved(folder, net, net.config.segment, told, "vocals, other", "null"), net.config.segment / 44_100
+    audio = "num_channels: 2, dim_f: 4096, n_fft: 8192, hop_length: 1024"
+    told = (
+        "{act: gelu, norm: InstanceNorm, num_subbands: 4, num_scales: 5, scale: [2, 2], num_blocks_per_scale: 2, "
+        "num_channels: 128, growth: 128, bottleneck_factor: 4}"
+    )
+    path = _saved(folder, net, net.config.segment, told, "vocals, other", "null", audio)
+    return path, net.config.segment / 44_100
 
 
 def _scnet(folder: Path) -> tuple[Path, float]:
@@ -113,12 +119,14 @@ def _scnet(folder: Path) -> tuple[Path, float]:
     return _saved(folder, net, 485_100, "{nfft: 4096}", "drums, bass, other, vocals", "null"), 485_100 / 44_100
 
 
-def _saved(folder: Path, net: object, chunk: int, model: str, stems: str, target: str) -> Path:
+def _saved(
+    folder: Path, net: object, chunk: int, model: str, stems: str, target: str, audio: str = "num_channels: 2"
+) -> Path:
     import torch
 
     assert isinstance(net, torch.nn.Module)
     path = folder / "weights.ckpt"
     torch.save(net.state_dict(), path)
-    text = _SETTINGS.format(chunk=chunk, model=model, stems=stems, target=target)
+    text = _SETTINGS.format(chunk=chunk, audio=audio, model=model, stems=stems, target=target)
     path.with_suffix(".yaml").write_text(text, "utf-8")
     return path

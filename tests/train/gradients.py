@@ -38,9 +38,7 @@ def main(source: str, out: str) -> None:
     if workers.first:
         named = {name: weight for name, weight in net.named_parameters() if weight.grad is not None}
         save_file({name: weight.grad for name, weight in named.items()}, out)
-    if torch.distributed.is_initialized():  # gloo's threads must not outlive it: they have ended a process by abort
-        torch.distributed.barrier()
-        torch.distributed.destroy_process_group()
+    workers.close()
 
 
 if __name__ == "__main__":

@@ -46,7 +46,11 @@ def train(recipe: Recipe, run: Path, resume: bool = False, watcher: Watcher | No
 
     watcher: hears of every event in the log, and of "progress" after every step, in the first process.
     """
-    return Loop(Workers(recipe.run), recipe, run, resume, watcher).run()
+    workers = Workers(recipe.run)
+    loop = Loop(workers, recipe, run, resume, watcher)
+    progress = loop.run()
+    workers.close()
+    return progress
 
 
 class Loop:

@@ -10,6 +10,7 @@ of LSTM layers; so a process has one thread unless the recipe says otherwise.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
@@ -25,6 +26,9 @@ from unbraid.errors import UsageError
 from unbraid.train.recipe import RunSection
 
 _T = TypeVar("_T")
+
+_LEAVE_S = 0.5
+"""For what gloo's threads have to let go of; they take milliseconds."""
 
 
 class Workers:
@@ -107,6 +111,17 @@ class Workers:
     def broadcast(self, value: _T) -> _T:
         """The first process's ``value``."""
         return self._fabric.broadcast(value)
+
+    def close(self) -> None:
+        """Take leave of the others, who must do so, too; to be called while what :meth:`setup` wrapped is still there.
+
+        The threads of gloo need Python's lock to let go of what they sent. What a module was wrapped in waits for their
+        end as it goes, and holds that lock: if they are not done by then, both wait for ever (torch 2.13).
+        """
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.barrier()
+            time.sleep(_LEAVE_S)
+            torch.distributed.destroy_process_group()
 
     def on_device(self, tensors: Iterable[Tensor]) -> list[Tensor]:
         """The same where the net is; from pinned memory without waiting for it."""
