@@ -16,13 +16,13 @@ Runtime = Literal["auto", "onnx", "openvino", "torch"]
 def run_graph(facts: GraphFacts, runtime: Runtime) -> tuple[GraphSeparator, str]:
     """``facts``' graph, ready to run on the CPU, and the name of what runs it.
 
-    "auto" is OpenVINO where it is installed and the graph is one of convolutions (it takes waveforms, or is MDX-Net's),
-    on which it is the faster one; else onnxruntime, which is the faster one on LSTMs.
+    "auto" is OpenVINO where it is installed, which is the faster one on convolutions and Transformers; but graphs that
+    answer with masks, whose layers are LSTMs, are faster in onnxruntime.
     """
     if runtime == "torch":
         raise UsageError(f"{facts.spec.name} is a graph; use --runtime auto, onnx or openvino")
-    convolutions = facts.front != "stft" or facts.packed is not None
-    if runtime == "openvino" or (runtime == "auto" and convolutions and find_spec("openvino") is not None):
+    slower = facts.answer == "mask"
+    if runtime == "openvino" or (runtime == "auto" and not slower and find_spec("openvino") is not None):
         from unbraid.runtime import openvino
 
         return openvino.load(facts, streams=cores()), "openvino"
