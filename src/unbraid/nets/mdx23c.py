@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unbraid.nets.blocks.centred_stft import analyse, synthesise
+from unbraid.nets.blocks.centred_stft import through
 from unbraid.spec import Spec
 
 
@@ -112,14 +112,7 @@ class MDX23C(nn.Module):
         config, length = self.config, mix.shape[-1]
         coarsest = config.scale[0] ** config.scales
         frames = -(-(1 + -(-length // config.hop)) // coarsest) * coarsest
-        whole = config.hop * (frames - 1)
-        rows = F.pad(mix.flatten(0, 1), (0, whole - length))
-        spectrum = torch.view_as_real(analyse(rows, config.n_fft, config.hop))
-        stft = spectrum.reshape(*mix.shape[:2], *spectrum.shape[1:]).movedim(-1, 2).to(mix.device)
-        answer = self.core(stft)
-        parts = torch.view_as_complex(answer.flatten(0, 2).movedim(1, -1).contiguous())
-        waves = synthesise(parts, whole, config.hop)[..., :length]
-        return waves.reshape(*answer.shape[:3], length).to(mix.device)
+        return through(self.core, mix, config.hop * (frames - 1), config.n_fft, config.hop)
 
     def core(self, stft: Tensor) -> Tensor:
         """``stft[batch, channel, 2, freq, frame] -> [batch, stem, channel, 2, freq, frame]``: the spectra."""

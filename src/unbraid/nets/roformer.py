@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unbraid.nets.blocks.centred_stft import analyse, grown, synthesise
+from unbraid.nets.blocks.centred_stft import through
 from unbraid.nets.blocks.mel_bands import mel_bands
 from unbraid.nets.blocks.rotary_attention import RootMeanSquareNorm, Transformer
 from unbraid.spec import Spec
@@ -129,13 +129,8 @@ class Roformer(nn.Module):
     def forward(self, mix: Tensor) -> Tensor:
         """``mix[batch, channel, time] -> stems[batch, stem, channel, time]``."""
         config, length = self.config, mix.shape[-1]
-        rows = grown(mix.flatten(0, 1), config.n_fft)
-        spectrum = torch.view_as_real(analyse(rows, config.n_fft, config.hop))
-        stft = spectrum.reshape(*mix.shape[:2], *spectrum.shape[1:]).movedim(-1, 2).to(mix.device)
-        answer = self.core(stft)
-        parts = torch.view_as_complex(answer.flatten(0, 2).movedim(1, -1).contiguous())
-        waves = synthesise(parts, rows.shape[-1], config.hop)[..., :length]
-        return waves.reshape(*answer.shape[:3], length).to(mix.device)
+        whole = max(length, config.n_fft // 2 + 1)  # what is reflected at the edges
+        return through(self.core, mix, whole, config.n_fft, config.hop)
 
     def core(self, stft: Tensor) -> Tensor:
         """``stft[batch, channel, 2, freq, frame] -> [batch, stem, channel, 2, freq, frame]``: the spectra."""

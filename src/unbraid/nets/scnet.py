@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unbraid.nets.blocks.centred_stft import analyse, synthesise
+from unbraid.nets.blocks.centred_stft import through
 from unbraid.spec import Spec
 
 
@@ -78,15 +78,9 @@ class SCNet(nn.Module):
 
     def forward(self, mix: Tensor) -> Tensor:
         """``mix[batch, channel, time] -> stems[batch, stem, channel, time]``."""
-        config, length = self.config, mix.shape[-1]
-        rows = F.pad(mix.flatten(0, 1), (0, max(whole_length(length, config.hop), config.n_fft) - length))
-        rows = F.pad(rows, (0, whole_length(rows.shape[-1], config.hop) - rows.shape[-1]))
-        spectrum = torch.view_as_real(analyse(rows, config.n_fft, config.hop, "ones"))
-        stft = spectrum.reshape(*mix.shape[:2], *spectrum.shape[1:]).movedim(-1, 2).to(mix.device)
-        answer = self.core(stft)
-        parts = torch.view_as_complex(answer.flatten(0, 2).movedim(1, -1).contiguous())
-        waves = synthesise(parts, rows.shape[-1], config.hop, "ones")[..., :length]
-        return waves.reshape(*answer.shape[:3], length).to(mix.device)
+        config = self.config
+        whole = whole_length(max(mix.shape[-1], config.n_fft), config.hop)
+        return through(self.core, mix, whole, config.n_fft, config.hop, "ones")
 
     def core(self, stft: Tensor) -> Tensor:
         """``stft[batch, channel, 2, freq, frame] -> [batch, stem, channel, 2, freq, frame]``: the spectra."""

@@ -7,6 +7,7 @@ are not complete, lie on the CPU.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -27,6 +28,23 @@ def synthesise(spectrum: Tensor, length: int, hop: int, window: Window = "hann")
     """``[row, freq, frame] -> [row, length]``, the inverse of :func:`analyse`: overlap-add over the squared window."""
     n_fft = 2 * (spectrum.shape[1] - 1)
     return torch.istft(spectrum, n_fft, hop, window=_window(window, spectrum.real, n_fft), length=length)
+
+
+def through(
+    core: Callable[[Tensor], Tensor], mix: Tensor, whole: int, n_fft: int, hop: int, window: Window = "hann"
+) -> Tensor:
+    """``mix[batch, channel, time]``, with zeros behind it up to ``whole`` samples, to ``[batch, stem, channel, time]``.
+
+    core: ``[batch, channel, 2, freq, frame]`` to ``[batch, stem, channel, 2, freq, frame]``, real and imaginary parts.
+    """
+    batch, channels, length = mix.shape
+    rows = F.pad(mix.flatten(0, 1), (0, whole - length))
+    spectrum = torch.view_as_real(analyse(rows, n_fft, hop, window))
+    stft = spectrum.reshape(batch, channels, *spectrum.shape[1:]).movedim(-1, 2)
+    answer = core(stft.to(mix.device))
+    parts = torch.view_as_complex(answer.flatten(0, 2).movedim(1, -1).contiguous())
+    waves = synthesise(parts, whole, hop, window)[..., :length]
+    return waves.reshape(*answer.shape[:3], length).to(mix.device)
 
 
 def grown(signal: Tensor, n_fft: int) -> Tensor:
