@@ -41,7 +41,7 @@ def through(
     rows = F.pad(mix.flatten(0, 1), (0, whole - length))
     spectrum = torch.view_as_real(analyse(rows, n_fft, hop, window))
     stft = spectrum.reshape(batch, channels, *spectrum.shape[1:]).movedim(-1, 2)
-    answer = core(stft.to(mix.device))
+    answer = core(stft.to(mix.device)).to(stft.device)  # which is the CPU for Apple's GPUs
     parts = torch.view_as_complex(answer.flatten(0, 2).movedim(1, -1).contiguous())
     waves = synthesise(parts, whole, hop, window)[..., :length]
     return waves.reshape(*answer.shape[:3], length).to(mix.device)
